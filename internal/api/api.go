@@ -1,0 +1,82 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// DefaultAddress is where the API listens unless told otherwise.
+const DefaultAddress = "127.0.0.1:8653"
+
+// Version is the version of the interface, not of the program.
+const Version = "1.0.0"
+
+// MaxLimit bounds one page of a list, in objects.
+const MaxLimit = 10000
+
+// maxBody bounds the body of a request. The largest that the API takes is an
+// address, a VLAN and the name of a network.
+const maxBody = 4096
+
+// Options are what the API cannot know by itself.
+type Options struct {
+	// Hosts are names besides localhost by which clients may address the
+	// API. Addresses need no entry.
+	Hosts []string
+}
+
+// New returns the handler of the whole API: everything below /v1, the OpenAPI
+// document and the documentation page.
+func New(b Backend, o Options) http.Handler {
+	mux := http.NewServeMux()
+	register(humago.New(mux, config()), b)
+	registerDocs(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, docsPath, http.StatusFound)
+			return
+		}
+		writeProblem(w, http.StatusNotFound, r.Method+" "+r.URL.Path+" is not part of the API: see "+docsPath)
+	})
+	return guard(mux, o.Hosts)
+}
+
+// Document returns the OpenAPI document without serving anything.
+func Document() *huma.OpenAPI {
+	a := humago.New(http.NewServeMux(), config())
+	register(a, nil)
+	return a.OpenAPI()
+}
+
+func config() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title:       "isat API",
+				Version:     Version,
+				Description: description,
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			},
+			Tags: []*huma.Tag{
+				{Name: "lists", Description: "What isat knows"},
+				{Name: "addresses", Description: "Questions about one address"},
+				{Name: "watch", Description: "Changes as they happen"},
+			},
+		},
+		OpenAPIPath:   "/openapi",
+		Formats:       huma.DefaultFormats,
+		DefaultFormat: "application/json",
+	}
+}
+
+const description = `What isat knows of switches, ports, networks, bindings and stations, and
+questions about one address.
+
+The API listens on loopback and has no users: whoever may open a connection to it may use it. Errors are problem
+documents (RFC 9457) whose detail is one line for people. Times are RFC 3339. Lists that can be long come in pages: give
+the value of next as after to get the next page.`

@@ -1,0 +1,3 @@
+// Package apitest is a daemon made of fixed answers, for tests of the API, its
+// client and the command line.
+package apitest

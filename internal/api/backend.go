@@ -1,0 +1,70 @@
+package api
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/isat-sdn/isat/internal/view"
+)
+
+// Backend is what the API needs from the daemon. Every method may be called
+// concurrently and returns copies that the API may change. Errors that wrap
+// [ErrNotFound], [ErrInvalid], [ErrConflict] or [ErrBusy] reach the client
+// with the status code that fits; any other error is a 500. The text of the
+// error is shown to the user as it is, so it is one line.
+type Backend interface {
+	// Status returns the daemon at a glance.
+	Status(ctx context.Context) (view.Status, error)
+	// Switches returns every switch that is, or was, connected.
+	Switches(ctx context.Context) ([]view.Switch, error)
+	// Ports returns every port, those that the intent names and that are
+	// absent included.
+	Ports(ctx context.Context) ([]view.Port, error)
+	// Networks returns every network.
+	Networks(ctx context.Context) ([]view.Network, error)
+	// Bindings returns the bindings that match the filter. The API sorts,
+	// filters and cuts the answer once more with [SelectBindings], so a
+	// backend is free to return more than was asked, up to all of them.
+	Bindings(ctx context.Context, f Filter) ([]view.Binding, error)
+	// Stations is the same for stations, with [SelectStations].
+	Stations(ctx context.Context, f Filter) ([]view.Station, error)
+	// Resolve searches for the target now, unless it is known, and returns
+	// when somebody answered or the search gave up.
+	Resolve(ctx context.Context, t Target) (view.Resolution, error)
+	// Probe asks the known owner of the target by unicast and returns when
+	// it answered or the tries are used up. An address that is not known is
+	// ErrNotFound.
+	Probe(ctx context.Context, t Target) (view.Resolution, error)
+	// Explain tells what is known of the target: one explanation for every
+	// network that may hold it if Target.Network is empty.
+	Explain(ctx context.Context, t Target) ([]view.Explanation, error)
+	// Watch returns first the present objects of the kind as added, then the
+	// changes. The channel is closed when the watcher is too slow or ctx
+	// ends.
+	Watch(ctx context.Context, k view.Kind) (<-chan view.Change, error)
+}
+
+// Filter narrows a list. Empty fields do not restrict. The API passes a
+// backend only checked values: Network is the name of a network, Switch a
+// datapath id of 16 hex digits or the name that the intent gives to an absent
+// switch, MAC is in the form 00:00:00:00:00:00, IP an address or a prefix in
+// canonical form.
+type Filter struct {
+	Network string
+	Switch  string
+	Port    string
+	MAC     string
+	IP      string
+	// Limit is the largest number of objects to return, 0 for all.
+	Limit int
+	// After is the cursor of the last object that the caller has seen.
+	After string
+}
+
+// Target names one address. An empty Network means the default network, except
+// for [Backend.Explain].
+type Target struct {
+	Network string
+	VLAN    uint16
+	IP      netip.Addr
+}

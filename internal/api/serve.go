@@ -1,0 +1,58 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// shutdownGrace is what requests under way get to finish when the daemon ends.
+const shutdownGrace = 2 * time.Second
+
+// Listen opens the address of the API, host:port. The error of a port in use
+// says what to do.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen for the API on %s: the address is in use, perhaps by another isat: stop it, or choose another address with --api-listen: %w",
+			address, syscall.EADDRINUSE)
+	}
+	return nil, fmt.Errorf("listen for the API on %s: %w", address, err)
+}
+
+// Serve answers requests on ln until ctx ends, which is no error. It closes ln.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	// Watches end with the context of their request, which therefore is ours.
+	server := &http.Server{
+		Handler:           h,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(ln)
+	if !stop() {
+		<-stopped
+	}
+	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve the API on %s: %w", ln.Addr(), err)
+}

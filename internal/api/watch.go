@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/isat-sdn/isat/internal/view"
+)
+
+// Names of the server-sent events of a watch.
+const (
+	EventChange = "change" // data is a view.Change
+	EventEnd    = "end"    // data is an End; the last event of a stream
+)
+
+// End says why the daemon ended a watch.
+type End struct {
+	Reason string `json:"reason" doc:"One line for people"`
+}
+
+const (
+	// keepalive is the pause after which a comment is sent, so that both
+	// sides notice a dead connection.
+	keepalive = 15 * time.Second
+	// writeTimeout ends the watch of a client that stopped reading.
+	writeTimeout = 10 * time.Second
+)
+
+type watchParams struct {
+	Kind string `path:"kind" enum:"switches,ports,networks,bindings,stations" doc:"What to watch"`
+	ListParams
+}
+
+func registerWatch(a huma.API, h *handlers) {
+	schemas := a.OpenAPI().Components.Schemas
+	change := schemas.Schema(reflect.TypeFor[view.Change](), true, "")
+	end := schemas.Schema(reflect.TypeFor[End](), true, "")
+	var objects []*huma.Schema
+	for _, t := range []reflect.Type{
+		reflect.TypeFor[view.Switch](), reflect.TypeFor[view.Port](), reflect.TypeFor[view.Network](),
+		reflect.TypeFor[view.Binding](), reflect.TypeFor[view.Station](),
+	} {
+		objects = append(objects, schemas.Schema(t, true, ""))
+	}
+	schemas.SchemaFromRef(change.Ref).Properties["object"].OneOf = objects
+	op := get("watch", "/v1/watch/{kind}", "watch", "Follow a list")
+	op.Description = "A stream of server-sent events. First every present object comes as added, then every change. " +
+		"The data of an event named change is a Change. A last event named end says why the daemon ended the stream: " +
+		"a watcher that reads too slowly is cut off and has to start again. Comments keep the connection alive."
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "Events",
+		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{
+			Description: "The data of one event", OneOf: []*huma.Schema{change, end},
+		}}},
+	}}
+	huma.Register(a, op, h.watch)
+}
+
+func (h *handlers) watch(ctx context.Context, p *watchParams) (*huma.StreamResponse, error) {
+	f, err := h.check(ctx, p.filter())
+	if err != nil {
+		return nil, problem(err)
+	}
+	// The subscription ends with the request, also if the body is never run.
+	changes, err := h.backend.Watch(ctx, view.Kind(p.Kind))
+	if err != nil {
+		return nil, problem(err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "text/event-stream")
+		hc.SetHeader("Cache-Control", "no-store")
+		_, w := humago.Unwrap(hc)
+		s := &stream{w: w, control: http.NewResponseController(w), narrow: newNarrower(f)}
+		// An error means that the client is gone: there is nobody to tell.
+		_ = s.run(hc.Context(), changes, keepalive)
+	}}, nil
+}
+
+// stream writes one watch.
+type stream struct {
+	w       io.Writer
+	control *http.ResponseController
+	narrow  *narrower
+}
+
+func (s *stream) run(ctx context.Context, changes <-chan view.Change, idle time.Duration) error {
+	// The headers go out at once: a client of an empty list waits for them.
+	if err := s.write(": watching\n\n"); err != nil {
+		return err
+	}
+	tick := time.NewTicker(idle)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return s.event(EventEnd, End{Reason: "isat is stopping"})
+		case <-tick.C:
+			if err := s.write(": alive\n\n"); err != nil {
+				return err
+			}
+		case c, ok := <-changes:
+			if !ok {
+				reason := "the watcher was too slow: start it again"
+				if ctx.Err() != nil {
+					reason = "isat is stopping"
+				}
+				return s.event(EventEnd, End{Reason: reason})
+			}
+			if !s.narrow.pass(&c) {
+				continue
+			}
+			if err := s.event(EventChange, c); err != nil {
+				return err
+			}
+			tick.Reset(idle)
+		}
+	}
+}
+
+func (s *stream) event(name string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("encode event %s: %w", name, err)
+	}
+	return s.write("event: " + name + "\ndata: " + string(text) + "\n\n")
+}
+
+func (s *stream) write(text string) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(s.w, text); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// narrower applies a filter to changes. An object that moves out of the filter
+// is deleted for this watcher, and one that moves into it is added, so it
+// remembers which ones the watcher has.
+type narrower struct {
+	match *matcher
+	seen  map[string]struct{}
+}
+
+func newNarrower(f Filter) *narrower {
+	return &narrower{match: newMatcher(f), seen: map[string]struct{}{}}
+}
+
+// pass reports whether the watcher gets the change, whose type it may alter.
+func (n *narrower) pass(c *view.Change) bool {
+	c.Object = normalObject(c.Object)
+	if n.match.empty() {
+		return true
+	}
+	name, match := n.match.object(c.Object)
+	_, seen := n.seen[name]
+	switch {
+	case c.Type == view.Deleted || !match:
+		delete(n.seen, name)
+		c.Type = view.Deleted
+		return seen
+	case !seen:
+		n.seen[name] = struct{}{}
+		c.Type = view.Added
+	}
+	return true
+}
+
+func normalObject(o any) any {
+	switch o := o.(type) {
+	case view.Port:
+		return normal(o)
+	case view.Network:
+		return normal(o)
+	case view.Station:
+		return normal(o)
+	}
+	return o
+}

@@ -1,0 +1,153 @@
+package binding
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Segment is one L2 broadcast domain: a network, and inside it the VLAN of
+// frames that hosts tag themselves (0 for untagged). Segments never mix.
+type Segment struct {
+	Network uint32 // 1..16777215
+	VLAN    uint16 // 0..4095
+}
+
+// PortKey names an attachment of a switch: the port's OpenFlow number (16 bits)
+// in the low half and, where the network is one VLAN of a trunk, that VLAN id
+// in the high half.
+type PortKey uint32
+
+// NewPortKey builds the key of a port and the VLAN that carries the network on
+// it (0 for none).
+func NewPortKey(number uint32, vlan uint16) PortKey {
+	return PortKey(number&0xffff | uint32(vlan)<<16)
+}
+
+// Number returns the port's OpenFlow number in its 16-bit form; the local port
+// is 0xfffe.
+func (k PortKey) Number() uint32 { return uint32(k & 0xffff) }
+
+// VLAN returns the trunk VLAN of the attachment, 0 for none.
+func (k PortKey) VLAN() uint16 { return uint16(k >> 16) }
+
+// Location is a place where a station can be.
+type Location struct {
+	Switch uint64 // datapath id
+	Port   PortKey
+}
+
+// Key names a binding. Addr holds an IPv4 address in its IPv4-mapped form.
+type Key struct {
+	Segment
+	Addr [16]byte
+}
+
+// NewKey builds the key of an address in a segment.
+func NewKey(segment Segment, ip netip.Addr) Key {
+	return Key{Segment: segment, Addr: ip.As16()}
+}
+
+// IP returns the key's address.
+func (k Key) IP() netip.Addr { return netip.AddrFrom16(k.Addr).Unmap() }
+
+// Is4 says whether the key's address is IPv4.
+func (k Key) Is4() bool { return netip.AddrFrom16(k.Addr).Is4In6() }
+
+func (k Key) String() string {
+	if k.VLAN != 0 {
+		return fmt.Sprintf("%s in network %d vlan %d", k.IP(), k.Network, k.VLAN)
+	}
+	return fmt.Sprintf("%s in network %d", k.IP(), k.Network)
+}
+
+// Origin says where a binding came from.
+type Origin uint8
+
+// Origins, in rising order of trust (RFC 9161 §3.1: static beats learned).
+const (
+	ARP Origin = iota + 1
+	ND
+	Gateway
+	Static
+)
+
+var originNames = [...]string{ARP: "arp", ND: "nd", Gateway: "gateway", Static: "static"}
+
+func (o Origin) String() string {
+	if int(o) < len(originNames) && originNames[o] != "" {
+		return originNames[o]
+	}
+	return fmt.Sprintf("origin %d", uint8(o))
+}
+
+// Configured says whether the binding comes from the operator, so that traffic
+// cannot change or remove it.
+func (o Origin) Configured() bool { return o == Gateway || o == Static }
+
+// State says how far a binding can be relied on.
+type State uint8
+
+const (
+	// Reachable bindings are answered by the switches.
+	Reachable State = iota + 1
+	// Stale bindings are a hint where to ask: they are never answered, the
+	// request is handed to the host itself.
+	Stale
+)
+
+func (s State) String() string {
+	switch s {
+	case Reachable:
+		return "reachable"
+	case Stale:
+		return "stale"
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// Binding says which MAC an address has. A Binding that came out of a Table is
+// never changed; the table replaces it as a whole.
+type Binding struct {
+	Key
+	MAC      packet.MAC
+	Origin   Origin
+	State    State
+	Switch   uint64 // datapath id of the switch where it was heard, 0 for none
+	Router   bool   // the owner says that it routes (RFC 4861 §4.4, R flag)
+	Restored bool   // taken over from a switch's flows
+	Learned  int64  // when this MAC was bound, in nanoseconds since 1970
+	Heard    int64  // last evidence that reached isat, likewise
+}
+
+func (b *Binding) indexKey() Key { return b.Key }
+
+// StationKey names a station: each switch knows one place for a MAC in each
+// segment.
+type StationKey struct {
+	Switch uint64 // datapath id
+	Segment
+	MAC packet.MAC
+}
+
+// Station is a MAC and the place where it was heard. Only the table's writer
+// may look at it.
+type Station struct {
+	StationKey
+	Port     PortKey
+	Learned  int64 // when it was first heard at this place, in nanoseconds since 1970
+	Restored bool
+
+	bindings   []*Binding
+	prev, next *Station // of the same attachment
+}
+
+// Location is where the station is.
+func (s *Station) Location() Location { return Location{Switch: s.Switch, Port: s.Port} }
+
+func (s *Station) indexKey() StationKey { return s.StationKey }
+
+// Bindings returns the addresses bound to the station's MAC. The slice is the
+// table's own: read it, and do not keep it.
+func (s *Station) Bindings() []*Binding { return s.bindings }

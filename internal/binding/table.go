@@ -1,0 +1,234 @@
+package binding
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Config sets the limits of a Table.
+type Config struct {
+	MaxBindings int          // the newest is refused beyond; 0 means DefaultMaxBindings
+	MaxStations int          // likewise; 0 means DefaultMaxStations
+	Seed        maphash.Seed // keeps hosts from choosing addresses that collide
+}
+
+// Limits that hold when Config says nothing.
+const (
+	DefaultMaxBindings = 1 << 20
+	DefaultMaxStations = 1 << 20
+)
+
+// Permitted is what an operator asked for an address: the MACs that may hold
+// it. The first is answered with until another of them announces itself
+// (RFC 9161 §3.1; VRRP).
+type Permitted struct {
+	Key    Key
+	MACs   []packet.MAC
+	Origin Origin // Static or Gateway
+	Router bool
+}
+
+// Change is one replacement in the table: Old is nil for a new binding, New for
+// one that is gone.
+type Change struct{ Old, New *Binding }
+
+// Table holds bindings and stations. Lookup may be called from any goroutine;
+// everything else belongs to the one writer.
+type Table struct {
+	config     Config
+	bindings   *index[Key, Binding, *Binding]
+	stations   *index[StationKey, Station, *Station]
+	configured map[Key]Permitted
+	attached   map[Location]*attachment
+	networks   map[uint32]*Counts
+}
+
+// Counts tells how much is known in one place or network.
+type Counts struct{ Bindings, Stations int }
+
+// attachment heads the list of the stations behind one port.
+type attachment struct {
+	first *Station
+	Counts
+}
+
+// NewTable returns an empty table.
+func NewTable(config Config) *Table {
+	if config.MaxBindings == 0 {
+		config.MaxBindings = DefaultMaxBindings
+	}
+	if config.MaxStations == 0 {
+		config.MaxStations = DefaultMaxStations
+	}
+	return &Table{
+		config:     config,
+		bindings:   newIndex[Key, Binding](config.Seed),
+		stations:   newIndex[StationKey, Station](config.Seed),
+		configured: make(map[Key]Permitted),
+		attached:   make(map[Location]*attachment),
+		networks:   make(map[uint32]*Counts),
+	}
+}
+
+// Lookup returns the binding of an address, or nil. It takes no lock, allocates
+// nothing and may be called from any goroutine.
+func (t *Table) Lookup(key Key) *Binding { return t.bindings.get(key) }
+
+// Station returns where a MAC is, or nil.
+func (t *Table) Station(key StationKey) *Station { return t.stations.get(key) }
+
+// StationOf returns the station that a binding is at home with, or nil.
+func (t *Table) StationOf(b *Binding) *Station {
+	return t.stations.get(homeOf(b))
+}
+
+func homeOf(b *Binding) StationKey {
+	return StationKey{Switch: b.Switch, Segment: b.Segment, MAC: b.MAC}
+}
+
+// Permitted returns what the operator asked for an address.
+func (t *Table) Permitted(key Key) (Permitted, bool) {
+	p, ok := t.configured[key]
+	return p, ok
+}
+
+// Len returns the number of bindings and of stations.
+func (t *Table) Len() Counts {
+	return Counts{Bindings: t.bindings.count, Stations: t.stations.count}
+}
+
+// CountsAt returns what is known behind one attachment.
+func (t *Table) CountsAt(at Location) Counts {
+	if a := t.attached[at]; a != nil {
+		return a.Counts
+	}
+	return Counts{}
+}
+
+// CountsIn returns what is known in one network.
+func (t *Table) CountsIn(network uint32) Counts {
+	if c := t.networks[network]; c != nil {
+		return *c
+	}
+	return Counts{}
+}
+
+// Bindings yields every binding, in no order.
+func (t *Table) Bindings(yield func(*Binding) bool) { t.bindings.all(yield) }
+
+// Stations yields every station, in no order.
+func (t *Table) Stations(yield func(*Station) bool) { t.stations.all(yield) }
+
+// StationsAt yields the stations behind one attachment.
+func (t *Table) StationsAt(at Location) func(yield func(*Station) bool) {
+	return func(yield func(*Station) bool) {
+		a := t.attached[at]
+		if a == nil {
+			return
+		}
+		for s := a.first; s != nil; {
+			next := s.next
+			if !yield(s) {
+				return
+			}
+			s = next
+		}
+	}
+}
+
+func (t *Table) network(number uint32) *Counts {
+	c := t.networks[number]
+	if c == nil {
+		c = new(Counts)
+		t.networks[number] = c
+	}
+	return c
+}
+
+// set publishes a binding in place of old (nil for a new one) and keeps the
+// station's list and the counts true.
+func (t *Table) set(old, b *Binding) {
+	t.bindings.put(b)
+	if old != nil && homeOf(old) == homeOf(b) {
+		if s := t.StationOf(b); s != nil {
+			if i := slices.Index(s.bindings, old); i >= 0 {
+				s.bindings[i] = b
+				return
+			}
+		}
+	}
+	if old != nil {
+		t.unlink(old)
+	} else {
+		t.network(b.Network).Bindings++
+	}
+	if s := t.StationOf(b); s != nil {
+		s.bindings = append(s.bindings, b)
+		t.attached[s.Location()].Bindings++
+	}
+}
+
+// drop takes a binding out of the table.
+func (t *Table) drop(b *Binding) {
+	t.bindings.remove(b.Key)
+	t.unlink(b)
+	t.network(b.Network).Bindings--
+}
+
+// unlink takes a binding off its station's list.
+func (t *Table) unlink(b *Binding) {
+	s := t.StationOf(b)
+	if s == nil {
+		return
+	}
+	if i := slices.Index(s.bindings, b); i >= 0 {
+		s.bindings = slices.Delete(s.bindings, i, i+1)
+		t.attached[s.Location()].Bindings--
+	}
+}
+
+func (t *Table) attach(s *Station) {
+	a := t.attached[s.Location()]
+	if a == nil {
+		a = new(attachment)
+		t.attached[s.Location()] = a
+	}
+	s.prev, s.next = nil, a.first
+	if a.first != nil {
+		a.first.prev = s
+	}
+	a.first = s
+	a.Stations++
+	a.Bindings += len(s.bindings)
+}
+
+func (t *Table) detach(s *Station) {
+	a := t.attached[s.Location()]
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		a.first = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.prev, s.next = nil, nil
+	a.Stations--
+	a.Bindings -= len(s.bindings)
+	if a.first == nil {
+		delete(t.attached, s.Location())
+	}
+}
+
+// Places yields the attachments of a switch behind which something is known.
+func (t *Table) Places(onSwitch uint64) func(yield func(Location) bool) {
+	return func(yield func(Location) bool) {
+		for at := range t.attached {
+			if at.Switch == onSwitch && !yield(at) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/daemon"
+)
+
+// defaultListen is the port that IANA gave to OpenFlow, on every address.
+const defaultListen = "tcp::6653"
+
+func newRunCommand() *cobra.Command {
+	var listen []string
+	var apiListen, intentFile string
+	level := slog.LevelInfo
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the controller",
+		Long: `Runs the controller until it is interrupted. A bridge becomes part of the network
+when it is told of it:
+
+  ovs-vsctl set bridge BR protocols=OpenFlow13 fail-mode=secure
+  ovs-vsctl set-controller BR tcp:HOST:6653`,
+		Example: `  isat run
+  isat run --intent networks.yaml --log-level debug
+  isat run --listen tcp:192.0.2.1:6653 --listen unix:/run/isat.sock`,
+		Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&listen, "listen", []string{defaultListen}, "`ADDRESS` on which switches are awaited: tcp:HOST:PORT or unix:PATH; can be repeated")
+	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
+	f.StringVar(&intentFile, "intent", "", "`FILE` that says which networks there are; without it there is one, default, with every port")
+	f.TextVar(&level, "log-level", slog.LevelInfo, "least `LEVEL` to log: debug, info, warn or error")
+	format := &outputFlag{value: "text", allowed: []string{"text", "json"}}
+	f.Var(format, "log-format", "form of the log on standard error")
+	for flag, words := range map[string][]string{"log-level": {"debug", "info", "warn", "error"}, "log-format": format.allowed} {
+		complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		addresses := make([]string, len(listen))
+		for i, s := range listen {
+			address, err := listenAddress(s)
+			if err != nil {
+				return err
+			}
+			addresses[i] = address
+		}
+		if _, _, err := net.SplitHostPort(apiListen); err != nil {
+			return usageErrorf("--api-listen %q is not HOST:PORT", apiListen)
+		}
+		return daemon.Run(cmd.Context(), daemon.Config{
+			Listen:     addresses,
+			APIListen:  apiListen,
+			IntentFile: intentFile,
+			Log:        newLogger(cmd.ErrOrStderr(), format.value, level),
+			Version:    Version(),
+		})
+	}
+	return cmd
+}
+
+// listenAddress checks an address and completes HOST:PORT to tcp:HOST:PORT.
+func listenAddress(s string) (string, error) {
+	kind, rest, _ := strings.Cut(s, ":")
+	switch kind {
+	case "unix":
+		if rest == "" {
+			return "", usageErrorf("--listen %q has no path: write unix:PATH", s)
+		}
+		return s, nil
+	case "tcp":
+	default:
+		rest = s
+	}
+	if _, port, err := net.SplitHostPort(rest); err != nil || port == "" {
+		return "", usageErrorf("--listen %q is neither tcp:HOST:PORT nor unix:PATH", s)
+	}
+	return "tcp:" + rest, nil
+}
+
+func newLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

@@ -1,0 +1,145 @@
+package core
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// Config sets the limits of a Core.
+type Config struct {
+	Table  binding.Config
+	Search resolve.Limits
+	// Grace is how long a switch may be away before what was learned behind it
+	// is forgotten; 0 means DefaultGrace.
+	Grace time.Duration
+}
+
+// DefaultGrace is the time for which an absent switch is remembered.
+const DefaultGrace = 5 * time.Minute
+
+// Core is the state of the controller.
+type Core struct {
+	config   Config
+	now      int64
+	intent   *intent.Intent
+	names    map[uint32]string // of networks
+	table    *binding.Table
+	searches *resolve.Searches
+	switches map[uint64]*switchState
+	probes   map[binding.Key]*probe
+	waiting  map[binding.Key][]uint64 // questions that wait for a search
+	probed   map[binding.Key]int64    // when a host probed for the address last (RFC 5227)
+	leases   []byte                   // the flow-mods that renew leased flows
+	counters counters
+	subject  resolve.Subject
+	watched  bool
+	effects  Effects
+}
+
+// New returns a core that wants what the intent says, and knows no switch.
+func New(config Config, in *intent.Intent) *Core {
+	if config.Grace == 0 {
+		config.Grace = DefaultGrace
+	}
+	c := &Core{
+		config:   config,
+		table:    binding.NewTable(config.Table),
+		searches: resolve.NewSearches(config.Search),
+		switches: make(map[uint64]*switchState),
+		probes:   make(map[binding.Key]*probe),
+		waiting:  make(map[binding.Key][]uint64),
+		probed:   make(map[binding.Key]int64),
+	}
+	for _, f := range pipeline.LeasedFlows() {
+		c.leases = openflow.Append(c.leases, xid, &f)
+	}
+	c.setIntent(in)
+	return c
+}
+
+// xid is the transaction id of the messages that the core sends. Nobody waits
+// for their answers; errors are told by the switch and their type.
+const xid = 0x15a70000
+
+// Table is what the core knows. Its Lookup may be used from any goroutine, the
+// rest only between Steps.
+func (c *Core) Table() *binding.Table { return c.table }
+
+// Watch says whether somebody wants to see changes.
+func (c *Core) Watch(on bool) { c.watched = on }
+
+// Step takes events in their order at a time, and returns what has to be done.
+// The effects belong to the caller.
+func (c *Core) Step(now time.Time, events ...Event) Effects {
+	c.now = now.UnixNano()
+	for _, e := range events {
+		e.apply(c)
+	}
+	c.tick()
+	done := c.effects
+	c.effects = Effects{}
+	for _, sw := range c.switches {
+		if len(sw.out) > 0 && sw.state == connected {
+			done.Send = append(done.Send, Send{sw.ID, sw.out})
+			sw.out = nil
+		}
+	}
+	return done
+}
+
+func (Tick) apply(*Core) {}
+
+// tick does what is due.
+func (c *Core) tick() {
+	requests, ends := c.searches.Tick(c.now)
+	for _, r := range requests {
+		c.solicit(r.Key, r.Asker, r.Try)
+	}
+	for _, e := range ends {
+		c.searchFailed(e)
+	}
+	c.tickProbes()
+	for _, sw := range c.switches {
+		switch {
+		case sw.state == connected && sw.lease <= c.now:
+			c.renew(sw)
+		case sw.state == away && sw.since+int64(c.config.Grace) <= c.now:
+			c.forgetSwitch(sw)
+		}
+	}
+}
+
+// Next says when Step has something to do even without an event.
+func (c *Core) Next() (time.Time, bool) {
+	at, ok := c.searches.Next()
+	earlier := func(t int64) {
+		if !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	for _, p := range c.probes {
+		earlier(p.due)
+	}
+	for _, sw := range c.switches {
+		switch sw.state {
+		case connected:
+			earlier(sw.lease)
+		case away:
+			earlier(sw.since + int64(c.config.Grace))
+		}
+	}
+	return time.Unix(0, at), ok
+}
+
+func (c *Core) note(level slog.Level, text string, attrs ...slog.Attr) {
+	c.effects.Notes = append(c.effects.Notes, Note{level, text, attrs})
+}
+
+// NetworkName is the name of a network number.
+func (c *Core) NetworkName(number uint32) string { return c.names[number] }

@@ -1,0 +1,120 @@
+package core
+
+import (
+	"log/slog"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// Event is something that happened. The types of this file that have the method
+// apply are the events.
+type Event interface{ apply(c *Core) }
+
+// SwitchUp is a switch that connected, with all that it said.
+type SwitchUp struct {
+	Switch  uint64
+	Address string // where it connected from
+	Version string // of its software
+	Ports   []fabric.Port
+	Dump    pipeline.Dump
+}
+
+// SwitchDown is a switch whose session ended.
+type SwitchDown struct {
+	Switch uint64
+	Reason string
+}
+
+// Synced is the result of a Sync effect: Error is empty if the switch took it.
+type Synced struct {
+	Switch uint64
+	Error  string
+}
+
+// SwitchError is an error message that a switch sent.
+type SwitchError struct {
+	Switch uint64
+	Text   string
+}
+
+// PortChanged is a port that came, changed or, with Gone, went.
+type PortChanged struct {
+	Switch uint64
+	Port   fabric.Port
+	Gone   bool
+}
+
+// Punt is a packet that a switch sent to the controller. The core keeps Frame.
+type Punt struct {
+	Switch  uint64
+	Reason  pipeline.Reason
+	Segment binding.Segment
+	Port    binding.PortKey
+	Frame   []byte
+}
+
+// NewIntent replaces what is asked for.
+type NewIntent struct{ Intent *intent.Intent }
+
+// Question is an operator who asks for an address: of everybody, or with
+// Unicast of its known owner. The answer is a Done effect with the same ID.
+type Question struct {
+	ID      uint64
+	Key     binding.Key
+	Unicast bool
+}
+
+// Tick is the passing of time. Step makes one of its own accord.
+type Tick struct{}
+
+// Effects is what has to be done after a Step, in the order of the fields.
+type Effects struct {
+	Send    []Send
+	Sync    []Sync
+	Done    []Done
+	Changes []Change // only while somebody watches, see Core.Watch
+	Notes   []Note
+}
+
+// Send is a run of whole OpenFlow messages for a switch.
+type Send struct {
+	Switch   uint64
+	Messages []byte
+}
+
+// Sync brings a switch to what is wanted: first the meters, then the rest in
+// one bundle. The result comes back as a Synced event; until then the core
+// holds back what it has to send to the switch.
+type Sync struct {
+	Switch uint64
+	Meters []openflow.Message
+	Bundle []openflow.Message
+}
+
+// Done answers a Question.
+type Done struct {
+	ID         uint64
+	Resolution view.Resolution
+}
+
+// Change is something a watcher wants to see. Exactly one object is set.
+type Change struct {
+	Type    view.ChangeType
+	Binding *binding.Binding
+	Station *view.Station
+	Switch  *view.Switch
+	Port    *view.Port
+	Network *view.Network
+}
+
+// Note is a line for the log.
+type Note struct {
+	Level slog.Level
+	Text  string
+	Attrs []slog.Attr
+}

@@ -1,0 +1,260 @@
+package core
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// settled is the age, in nanoseconds, from which a known sender that is still
+// punted means that its flows are missing, and not that they are on their way.
+const settled = int64(1e9)
+
+func (e Punt) apply(c *Core) {
+	c.counters.punts[e.Reason]++
+	sw := c.switches[e.Switch]
+	if sw == nil || sw.state == away || sw.networks[e.Port] != e.Segment.Network {
+		c.counters.stray++
+		return
+	}
+	err := c.subject.Parse(e.Frame)
+	reason, malformed := packet.ReasonOf(err)
+	if malformed {
+		c.counters.malformed[reason]++
+	}
+	if e.Reason == pipeline.ReasonMalformed || reason == packet.ReasonFrameTruncated {
+		return
+	}
+	s := &c.subject
+	if !c.hearStation(sw, &e, s.Frame.Src) || malformed {
+		return
+	}
+	key, known := c.hearAddress(sw, &e)
+	if known {
+		c.release(key, s.Frame.Dst)
+		c.probeAnswered(key)
+	}
+	if e.Reason == pipeline.ReasonSearch || e.Reason == pipeline.ReasonAnswer {
+		c.question(sw, &e)
+	}
+}
+
+// hearStation learns the sender's MAC. It says whether the sender may go on to
+// be heard.
+func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
+	if mac.IsMulticast() || mac.IsZero() || mac == pipeline.MAC {
+		return false
+	}
+	key := binding.StationKey{Switch: sw.ID, Segment: e.Segment, MAC: mac}
+	verdict, station, from := c.table.HearStation(c.now, key, e.Port)
+	c.counters.stations[verdict]++
+	switch verdict {
+	case binding.RefusedFull:
+		return false
+	case binding.Known:
+		if e.Reason != pipeline.ReasonLearn || c.now-station.Learned < settled {
+			return true
+		}
+	case binding.Moved:
+		sw.remove(pipeline.StationFlows(key, from)[0])
+		c.note(slog.LevelInfo, "station moved", slog.String("mac", mac.String()),
+			slog.String("network", c.names[key.Network]), slog.String("from", c.portName(sw, from)), slog.String("to", c.portName(sw, e.Port)))
+		c.changedStation(view.Modified, station)
+	case binding.Learned:
+		c.changedStation(view.Added, station)
+	}
+	for _, f := range pipeline.StationFlows(key, e.Port) {
+		sw.add(f)
+	}
+	return true
+}
+
+// hearAddress learns the sender's address from the subject. known says that
+// the address can be answered for now.
+func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known bool) {
+	evidence, teaching := c.subject.Evidence(e.Segment, sw.ID)
+	if teaching != resolve.TeachesBinding {
+		c.counters.teaching[teaching]++
+		return key, false
+	}
+	verdict, change := c.table.Hear(c.now, evidence)
+	c.counters.bindings[verdict]++
+	switch verdict {
+	case binding.Known:
+		if b := change.New; b != nil && e.Reason == pipeline.ReasonLearn && b.Switch == sw.ID && c.now-b.Learned >= settled {
+			// The copy says that the switch does not know it: give it the flows again.
+			sendBinding(sw, binding.Change{New: b})
+		}
+	case binding.RefusedFixed:
+		c.note(slog.LevelWarn, "address refused: it is bound by the operator", slog.String("ip", evidence.Key.IP().String()),
+			slog.String("network", c.names[e.Segment.Network]), slog.String("mac", evidence.MAC.String()), slog.String("port", c.portName(sw, e.Port)))
+	case binding.RefusedFull:
+	case binding.Moved:
+		c.note(slog.LevelInfo, "address moved", slog.String("ip", evidence.Key.IP().String()),
+			slog.String("network", c.names[e.Segment.Network]), slog.String("from", change.Old.MAC.String()), slog.String("to", change.New.MAC.String()))
+		c.spread(change, nil)
+	default:
+		c.spread(change, nil)
+	}
+	b := c.table.Lookup(evidence.Key)
+	return evidence.Key, b != nil && b.State == binding.Reachable && b.MAC == evidence.MAC
+}
+
+// question handles a request that the switch could not answer.
+func (c *Core) question(sw *switchState, e *Punt) {
+	s := &c.subject
+	at := binding.Location{Switch: sw.ID, Port: e.Port}
+	key, asks := s.Target(e.Segment)
+	if !asks {
+		// Something that the tables took for a question: it goes its plain way.
+		c.floodFrom(sw, e.Segment, e.Port, e.Frame)
+		return
+	}
+	reply, answering := resolve.Answer(c.table, s, e.Segment, nil)
+	c.counters.answering[answering]++
+	switch answering {
+	case resolve.Answered:
+		c.deliver(at, reply)
+	case resolve.AskersOwn, resolve.NoQuestion:
+		c.floodFrom(sw, e.Segment, e.Port, e.Frame)
+	case resolve.OwnerOnly:
+		c.direct(c.table.Lookup(key), resolve.Asker{At: at, Frame: e.Frame})
+	case resolve.NotKnown, resolve.NotReachable:
+		c.search(key, resolve.Asker{At: at, MAC: s.Frame.Src, Frame: e.Frame}, s.IsProbe())
+	}
+}
+
+// search asks the wire for an address, or lets the asker wait for the search
+// that is under way. A probe is passed on at once instead: its sender wants to
+// hear from whoever has the address or is about to take it.
+func (c *Core) search(key binding.Key, asker resolve.Asker, probe bool) {
+	if probe {
+		c.hostProbed(key)
+		verdict := c.searches.Relay(c.now, key, asker.MAC)
+		c.counters.asking[verdict]++
+		if verdict == resolve.Relayed {
+			c.floodEverywhere(key.Segment, asker)
+		}
+		return
+	}
+	verdict := c.searches.Ask(c.now, key, asker)
+	c.counters.asking[verdict]++
+	if verdict == resolve.Started {
+		c.solicit(key, asker, 1)
+	}
+}
+
+// solicit puts one request of a search on the wire. The first goes to a stale
+// owner alone, if there is one (RFC 6085); the others to everybody.
+func (c *Core) solicit(key binding.Key, asker resolve.Asker, try int) {
+	c.counters.solicits++
+	if b := c.table.Lookup(key); try == 1 && b != nil && b.State == binding.Stale && asker.At != (binding.Location{}) {
+		if c.direct(b, asker) {
+			return
+		}
+	}
+	c.floodEverywhere(key.Segment, asker)
+}
+
+// direct hands the asker's own frame to the owner of an address alone.
+func (c *Core) direct(b *binding.Binding, asker resolve.Asker) bool {
+	station := c.table.StationOf(b)
+	if station == nil || station.Location() == asker.At {
+		return false
+	}
+	frame := slices.Clone(asker.Frame)
+	copy(frame, b.MAC[:])
+	c.counters.directed++
+	c.deliver(station.Location(), frame)
+	return true
+}
+
+// release answers all who waited for an address that is known now, but the one
+// whom the owner has just answered itself.
+func (c *Core) release(key binding.Key, answered packet.MAC) {
+	found, ok := c.searches.Found(key)
+	if !ok {
+		return
+	}
+	b := c.table.Lookup(key)
+	var s resolve.Subject
+	for _, asker := range found.Askers {
+		if asker.MAC == answered || asker.At == (binding.Location{}) || s.Parse(asker.Frame) != nil {
+			continue
+		}
+		if reply, answering := resolve.Reply(b, &s, nil); answering == resolve.Answered {
+			c.counters.released++
+			c.deliver(asker.At, reply)
+		} else {
+			c.direct(b, asker)
+		}
+	}
+	c.searchFound(key, found)
+}
+
+// deliver sends a frame out of one place.
+func (c *Core) deliver(to binding.Location, frame []byte) {
+	sw := c.switches[to.Switch]
+	if sw == nil || sw.state == away {
+		return
+	}
+	actions := pipeline.AppendDeliver(nil, to.Port)
+	sw.out = openflow.AppendPacketOut(sw.out, xid, openflow.PortController, actions, frame)
+}
+
+// floodFrom sends a frame to every port of the segment's network on one switch
+// but the one it came from.
+func (c *Core) floodFrom(sw *switchState, segment binding.Segment, from binding.PortKey, frame []byte) {
+	if sw.state == away {
+		return
+	}
+	in := openflow.PortController
+	if from != 0 {
+		in = pipeline.PortNumber(from)
+	}
+	sw.out = openflow.AppendPacketOut(sw.out, xid, in, pipeline.FloodActions(nil, segment), frame)
+}
+
+// floodEverywhere sends the asker's frame to every other port of the network,
+// on every switch.
+func (c *Core) floodEverywhere(segment binding.Segment, asker resolve.Asker) {
+	for _, sw := range c.switches {
+		var from binding.PortKey
+		if sw.ID == asker.At.Switch {
+			from = asker.At.Port
+		}
+		c.counters.flooded++
+		c.floodFrom(sw, segment, from, asker.Frame)
+	}
+}
+
+// hostProbed remembers that a host is about to take an address: until it has,
+// a question of isat's own would look to it like a rival's (RFC 5227 §2.1.1).
+func (c *Core) hostProbed(key binding.Key) {
+	if len(c.probed) >= maxProbed {
+		c.sweepProbed()
+	}
+	if len(c.probed) < maxProbed {
+		c.probed[key] = c.now
+	}
+}
+
+const (
+	maxProbed  = 4096
+	probedSpan = int64(10e9) // conformance D2
+)
+
+// sweepProbed drops what is older than probedSpan, when room is needed.
+func (c *Core) sweepProbed() {
+	for key, at := range c.probed {
+		if c.now-at >= probedSpan {
+			delete(c.probed, key)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package core
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// probe is a host that is being asked by unicast.
+type probe struct {
+	ids   []uint64
+	sent  int
+	began int64
+	due   int64
+}
+
+// Tries of a probe and the time between them in nanoseconds (RFC 4861 §10,
+// MAX_UNICAST_SOLICIT and RETRANS_TIMER).
+const (
+	probeTries    = 3
+	probeInterval = int64(1e9)
+)
+
+func (e Question) apply(c *Core) {
+	key := e.Key
+	if at, ok := c.probed[key]; ok && c.now-at < probedSpan {
+		wait := time.Duration(probedSpan - (c.now - at)).Round(time.Second)
+		c.done(e.ID, key, 0, c.now, fmt.Sprintf("a host is claiming the address right now, and a question would look like a rival's: ask again in %s", wait))
+		return
+	}
+	b := c.table.Lookup(key)
+	if b != nil && b.Origin == binding.Gateway {
+		c.done(e.ID, key, 0, c.now, "")
+		return
+	}
+	if e.Unicast {
+		c.startProbe(e.ID, key, b)
+		return
+	}
+	c.waiting[key] = append(c.waiting[key], e.ID)
+	if c.searches.Insist(c.now, key, ownRequest(key, packet.Broadcast)) == resolve.Started {
+		c.counters.solicits++
+		c.floodEverywhere(key.Segment, resolve.Asker{Frame: ownRequest(key, packet.Broadcast)})
+	}
+}
+
+func (c *Core) startProbe(id uint64, key binding.Key, b *binding.Binding) {
+	if b == nil || c.table.StationOf(b) == nil {
+		c.done(id, key, 0, c.now, "the address is not known: search it with isat resolve")
+		return
+	}
+	p := c.probes[key]
+	if p == nil {
+		p = &probe{began: c.now, due: c.now}
+		c.probes[key] = p
+	}
+	p.ids = append(p.ids, id)
+}
+
+// tickProbes sends the probes that are due and ends those without an answer.
+func (c *Core) tickProbes() {
+	for key, p := range c.probes {
+		if p.due > c.now {
+			continue
+		}
+		b := c.table.Lookup(key)
+		var home *binding.Station
+		if b != nil {
+			home = c.table.StationOf(b)
+		}
+		if home == nil || p.sent >= probeTries {
+			delete(c.probes, key)
+			for _, id := range p.ids {
+				c.finish(id, key, p.sent, p.began, false, fmt.Sprintf("no answer to %d requests by unicast", p.sent))
+			}
+			continue
+		}
+		p.sent++
+		p.due = c.now + probeInterval
+		c.counters.probes++
+		c.deliver(home.Location(), ownRequest(key, b.MAC))
+	}
+}
+
+// probeAnswered ends a probe: the host has been heard.
+func (c *Core) probeAnswered(key binding.Key) {
+	if p := c.probes[key]; p != nil && p.sent > 0 {
+		delete(c.probes, key)
+		for _, id := range p.ids {
+			c.done(id, key, p.sent, p.began, "")
+		}
+	}
+}
+
+func (c *Core) searchFound(key binding.Key, f resolve.Found) {
+	for _, id := range c.waiting[key] {
+		c.done(id, key, f.Sent, f.Began, "")
+	}
+	delete(c.waiting, key)
+}
+
+func (c *Core) searchFailed(e resolve.End) {
+	c.counters.unanswered++
+	for _, id := range c.waiting[e.Key] {
+		c.finish(id, e.Key, e.Sent, e.Began, false, fmt.Sprintf("no answer to %d requests to everybody", e.Sent))
+	}
+	delete(c.waiting, e.Key)
+}
+
+// done answers a question: found if nothing speaks against it.
+func (c *Core) done(id uint64, key binding.Key, sent int, began int64, why string) {
+	c.finish(id, key, sent, began, why == "", why)
+}
+
+func (c *Core) finish(id uint64, key binding.Key, sent int, began int64, found bool, why string) {
+	r := view.Resolution{
+		Network: c.names[key.Network], VLAN: key.VLAN, IP: key.IP().String(),
+		Found: found, Sent: sent, Took: time.Duration(c.now - began).String(), Why: why,
+	}
+	if b := c.table.Lookup(key); b != nil {
+		v := c.ViewBinding(b)
+		r.Binding = &v
+	}
+	c.effects.Done = append(c.effects.Done, Done{id, r})
+}
+
+// ownRequest is a question of isat's own, to everybody or to one MAC. It has
+// no IPv4 source, so that it can't disturb anybody's cache (conformance D2);
+// its IPv6 source is the link-local address of isat's MAC.
+func ownRequest(key binding.Key, to packet.MAC) []byte {
+	tagged := key.VLAN != 0
+	if key.Is4() {
+		request := packet.ARP{Op: packet.ARPRequest, SHA: pipeline.MAC, TPA: [4]byte(key.Addr[12:])}
+		return packet.AppendARP(nil, to, pipeline.MAC, tagged, key.VLAN, &request)
+	}
+	source, group := packet.LinkLocal(pipeline.MAC), packet.SolicitedNode(key.Addr)
+	destination := key.Addr
+	if to == packet.Broadcast {
+		destination, to = group, packet.MulticastMAC(group)
+	}
+	mac := pipeline.MAC
+	return packet.AppendNS(nil, to, mac, tagged, key.VLAN, source, destination, key.Addr, &mac, nil)
+}

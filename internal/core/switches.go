@@ -1,0 +1,356 @@
+package core
+
+import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// connection is how far a switch is with us.
+type connection uint8
+
+const (
+	away      connection = iota // no session
+	syncing                     // the differences are on their way
+	connected                   // as wanted
+)
+
+var connectionNames = [...]string{away: "away", syncing: "syncing", connected: "connected"}
+
+// switchState is a switch as the core knows it.
+type switchState struct {
+	fabric.Switch
+	state       connection
+	since       int64
+	address     string
+	version     string
+	attachments []fabric.Attachment
+	networks    map[binding.PortKey]uint32
+	base        pipeline.Base
+	out         []byte // messages to be sent
+	lease       int64  // when the leased flows are renewed
+	renewals    uint64
+	sync        view.Sync
+	lastError   string
+}
+
+// send queues a message for the switch. A switch that is away gets nothing: it
+// is compared when it is back.
+func (sw *switchState) send(m openflow.Message) {
+	if sw.state != away {
+		sw.out = openflow.Append(sw.out, xid, m)
+	}
+}
+
+func (sw *switchState) add(f openflow.FlowMod)    { sw.send(&f) }
+func (sw *switchState) remove(f openflow.FlowMod) { f = pipeline.Delete(f); sw.send(&f) }
+
+// attach works out the attachments anew.
+func (sw *switchState) attach(in *intent.Intent) {
+	sw.attachments = sw.Attachments(in)
+	sw.networks = make(map[binding.PortKey]uint32, len(sw.attachments))
+	for _, a := range sw.attachments {
+		sw.networks[a.Key] = a.Network
+	}
+	sw.base = pipeline.NewBase(in, sw.attachments)
+}
+
+func (e SwitchUp) apply(c *Core) {
+	sw := c.switches[e.Switch]
+	kind := view.Modified
+	if sw == nil {
+		sw = &switchState{}
+		c.switches[e.Switch] = sw
+		kind = view.Added
+	}
+	before := c.portViews(sw)
+	sw.Switch = fabric.Switch{ID: e.Switch, Ports: make(map[uint32]fabric.Port, len(e.Ports))}
+	for _, p := range e.Ports {
+		sw.Ports[p.Number] = p
+	}
+	sw.state, sw.since, sw.address, sw.version, sw.out = syncing, c.now, e.Address, e.Version, nil
+	sw.attach(c.intent)
+	c.forgetUnattached(sw)
+	restored := c.restore(sw, pipeline.Remember(e.Dump.Flows))
+	d := e.Dump.Compare(c.wanted(sw), sw.base.Groups, sw.base.Meters)
+	sw.sync = view.Sync{
+		Kept: d.Kept, Added: d.Added, Changed: d.Changed, Removed: d.Removed,
+		Groups: d.GroupChanges, Meters: d.MeterChanges, Restored: restored, At: time.Unix(0, c.now),
+	}
+	c.effects.Sync = append(c.effects.Sync, Sync{sw.ID, d.Meters, d.Bundle})
+	c.note(slog.LevelInfo, "switch connected", slog.String("switch", sw.label()), slog.String("address", e.Address),
+		slog.Int("ports", len(sw.attachments)), slog.Int("kept", d.Kept), slog.Int("added", d.Added),
+		slog.Int("changed", d.Changed), slog.Int("removed", d.Removed), slog.Int("restored", restored))
+	c.changedSwitch(kind, sw)
+	c.changedPorts(before, c.portViews(sw))
+}
+
+func (sw *switchState) label() string {
+	if name := sw.Name(); name != "" {
+		return name + " " + fabric.FormatID(sw.ID)
+	}
+	return fabric.FormatID(sw.ID)
+}
+
+// restore takes over what the switch remembers and the core does not know. It
+// counts the bindings.
+func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
+	for _, s := range m.Stations {
+		key := s.Key
+		key.Switch = sw.ID
+		if sw.networks[s.Port] != key.Network || c.table.Station(key) != nil {
+			continue
+		}
+		if _, station, _ := c.table.HearStation(c.now-int64(s.Age), key, s.Port); station != nil {
+			station.Restored = true
+			c.changedStation(view.Added, station)
+		}
+	}
+	for _, b := range m.Bindings {
+		home := binding.StationKey{Switch: sw.ID, Segment: b.Key.Segment, MAC: b.MAC}
+		if c.table.Lookup(b.Key) != nil || c.table.Station(home) == nil {
+			continue
+		}
+		_, change := c.table.Hear(c.now, binding.Evidence{
+			Key: b.Key, MAC: b.MAC, Switch: sw.ID, Source: binding.FromRestore, Router: b.Router,
+			Origin: b.Origin, Stale: b.Stale, Learned: c.now - int64(b.Age),
+		})
+		if change.New != nil {
+			restored++
+			// The other switches that are connected have to hear of it.
+			c.spread(change, sw)
+		}
+	}
+	return restored
+}
+
+// wanted yields every flow that the switch should have.
+func (c *Core) wanted(sw *switchState) iter.Seq[openflow.FlowMod] {
+	return func(yield func(openflow.FlowMod) bool) {
+		for _, f := range sw.base.Flows {
+			if !yield(f) {
+				return
+			}
+		}
+		for b := range c.table.Bindings {
+			if f, ok := pipeline.BindingFlow(b); ok && !yield(f) {
+				return
+			}
+			if ownedOn(b, sw) {
+				if f, ok := pipeline.OwnerFlow(b); ok && !yield(f) {
+					return
+				}
+			}
+		}
+		for _, a := range sw.attachments {
+			for s := range c.table.StationsAt(binding.Location{Switch: sw.ID, Port: a.Key}) {
+				for _, f := range pipeline.StationFlows(s.StationKey, s.Port) {
+					if !yield(f) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// ownedOn says whether the owner's flow belongs on the switch: on its own, or
+// everywhere if the operator bound the address and its place may be any.
+func ownedOn(b *binding.Binding, sw *switchState) bool {
+	return b.Origin.Configured() || b.Switch == sw.ID
+}
+
+func (e Synced) apply(c *Core) {
+	sw := c.switches[e.Switch]
+	if sw == nil || sw.state != syncing {
+		return
+	}
+	if e.Error != "" {
+		sw.lastError = e.Error
+		c.changedSwitch(view.Modified, sw)
+		return
+	}
+	sw.state, sw.since, sw.lease = connected, c.now, c.now
+	c.changedSwitch(view.Modified, sw)
+}
+
+// renew prolongs the leased flows: adding a flow that is there starts its
+// timeout anew and changes nothing else.
+func (c *Core) renew(sw *switchState) {
+	sw.out = append(sw.out, c.leases...)
+	sw.lease = c.now + int64(pipeline.LeaseRenewSeconds*time.Second)
+	sw.renewals++
+}
+
+func (e SwitchDown) apply(c *Core) {
+	sw := c.switches[e.Switch]
+	if sw == nil || sw.state == away {
+		return
+	}
+	sw.state, sw.since, sw.out = away, c.now, nil
+	c.note(slog.LevelWarn, "switch away", slog.String("switch", sw.label()), slog.String("reason", e.Reason))
+	c.changedSwitch(view.Modified, sw)
+}
+
+func (e SwitchError) apply(c *Core) {
+	if sw := c.switches[e.Switch]; sw != nil {
+		sw.lastError = e.Text
+		c.counters.switchErrors++
+		c.changedSwitch(view.Modified, sw)
+	}
+}
+
+// forgetSwitch drops a switch that stayed away, with all that was learned
+// behind it.
+func (c *Core) forgetSwitch(sw *switchState) {
+	before := c.portViews(sw)
+	sw.attachments, sw.networks, sw.Ports = nil, nil, nil
+	c.forgetUnattached(sw)
+	delete(c.switches, sw.ID)
+	c.note(slog.LevelWarn, "switch forgotten", slog.String("switch", fabric.FormatID(sw.ID)),
+		slog.String("reason", fmt.Sprintf("away for %s", c.config.Grace)))
+	c.changedPorts(before, nil)
+	c.changedSwitch(view.Deleted, sw)
+}
+
+func (e PortChanged) apply(c *Core) {
+	sw := c.switches[e.Switch]
+	if sw == nil || sw.state == away {
+		return
+	}
+	before := c.portViews(sw)
+	if e.Gone {
+		delete(sw.Ports, e.Port.Number)
+	} else {
+		sw.Ports[e.Port.Number] = e.Port
+	}
+	c.reattach(sw)
+	if e.Gone {
+		c.note(slog.LevelInfo, "port gone", slog.String("switch", sw.label()), slog.String("port", e.Port.Name))
+	}
+	c.changedPorts(before, c.portViews(sw))
+}
+
+// reattach follows a change of ports or intent: it sends the differences of
+// the base, and forgets what was learned where no attachment is any more.
+func (c *Core) reattach(sw *switchState) {
+	old := sw.base
+	sw.attach(c.intent)
+	for _, m := range pipeline.BaseChange(old, sw.base) {
+		sw.send(m)
+	}
+	c.forgetUnattached(sw)
+}
+
+// forgetUnattached drops stations, bindings and searches of places that are no
+// attachments, or not of the same network.
+func (c *Core) forgetUnattached(sw *switchState) {
+	var gone []*binding.Station
+	for at := range c.table.Places(sw.ID) {
+		network, ok := sw.networks[at.Port]
+		for s := range c.table.StationsAt(at) {
+			if !ok || s.Network != network {
+				gone = append(gone, s)
+			}
+		}
+		if !ok {
+			c.searches.Forget(at)
+		}
+	}
+	for _, s := range gone {
+		c.removeStation(sw, s)
+	}
+}
+
+func (c *Core) removeStation(sw *switchState, s *binding.Station) {
+	for _, f := range pipeline.StationFlows(s.StationKey, s.Port) {
+		sw.remove(f)
+	}
+	c.changedStation(view.Deleted, s)
+	for _, change := range c.table.RemoveStation(s) {
+		c.spread(change, nil)
+		c.counters.forgotten++
+	}
+}
+
+func (e NewIntent) apply(c *Core) {
+	before := c.networkViews()
+	c.setIntent(e.Intent)
+	for _, sw := range c.switches {
+		ports := c.portViews(sw)
+		c.reattach(sw)
+		c.changedPorts(ports, c.portViews(sw))
+	}
+	c.changedNetworks(before, c.networkViews())
+}
+
+// setIntent takes over networks and configured bindings. Flows follow through
+// reattach and spread.
+func (c *Core) setIntent(in *intent.Intent) {
+	c.intent = in
+	c.names = make(map[uint32]string, len(in.Networks))
+	var want []binding.Permitted
+	for i := range in.Networks {
+		n := &in.Networks[i]
+		c.names[n.Number] = n.Name
+		segment := binding.Segment{Network: n.Number}
+		for _, s := range n.Subnets {
+			if !s.GatewayMAC.IsZero() {
+				want = append(want, binding.Permitted{
+					Key: binding.NewKey(segment, s.Gateway), MACs: []packet.MAC{s.GatewayMAC}, Origin: binding.Gateway, Router: true})
+			}
+		}
+		for _, b := range n.Bindings {
+			want = append(want, binding.Permitted{Key: binding.NewKey(segment, b.IP), MACs: slices.Clone(b.MACs), Origin: binding.Static})
+		}
+	}
+	for _, change := range c.table.Configure(c.now, want) {
+		c.spread(change, nil)
+	}
+}
+
+// spread sends what a change of a binding means for the flows of every switch
+// but one, which is compared as a whole.
+func (c *Core) spread(change binding.Change, except *switchState) {
+	for _, sw := range c.switches {
+		if sw != except {
+			sendBinding(sw, change)
+		}
+	}
+	c.changedBinding(change)
+}
+
+// sendBinding sends the difference that a change makes on one switch.
+func sendBinding(sw *switchState, change binding.Change) {
+	sendDifference(sw, pipeline.BindingFlow, change.Old, change.New)
+	older, newer := change.Old, change.New
+	if older != nil && !ownedOn(older, sw) {
+		older = nil
+	}
+	if newer != nil && !ownedOn(newer, sw) {
+		newer = nil
+	}
+	sendDifference(sw, pipeline.OwnerFlow, older, newer)
+}
+
+func sendDifference(sw *switchState, flow func(*binding.Binding) (openflow.FlowMod, bool), older, newer *binding.Binding) {
+	had, hadOne := flow(older)
+	has, hasOne := flow(newer)
+	if hadOne && (!hasOne || had.Key() != has.Key()) {
+		sw.remove(had)
+		hadOne = false
+	}
+	if hasOne && (!hadOne || had.Cookie != has.Cookie || !openflow.EqualInstructions(had.Instructions, has.Instructions)) {
+		sw.add(has)
+	}
+}

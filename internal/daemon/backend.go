@@ -1,0 +1,228 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/view"
+)
+
+// backend answers the REST API from the core.
+type backend struct{ d *daemon }
+
+var _ api.Backend = backend{}
+
+// Status implements api.Backend.
+func (b backend) Status(ctx context.Context) (status view.Status, err error) {
+	d := b.d
+	err = d.query(ctx, func(c *core.Core) { status = c.Status() })
+	status.Version, status.Started, status.Listen, status.Intent = d.config.Version, d.started, d.listen, d.config.IntentFile
+	status.Memory = residentMemory()
+	if status.Counters != nil {
+		d.addCounters(status.Counters)
+	}
+	return status, err
+}
+
+// addCounters adds what is counted outside of the core.
+func (d *daemon) addCounters(counters map[string]uint64) {
+	put := func(name string, v uint64) {
+		if v != 0 {
+			counters[name] += v
+		}
+	}
+	put("punt-dropped", d.dropped.Load())
+	put("question-answered-at-once", d.sessions.answers())
+	n := d.switches.Counters()
+	put("openflow-packet-ins", n.PacketIns.Load())
+	put("openflow-packet-outs", n.PacketOuts.Load())
+	put("openflow-flow-mods", n.FlowMods.Load())
+	put("openflow-malformed", n.Malformed.Load())
+	put("openflow-errors", n.Errors.Load())
+	put("openflow-refused", n.Refused.Load())
+	put("openflow-replaced", n.Replaced.Load())
+}
+
+// residentMemory is the second field of statm, in bytes (proc(5)); 0 where
+// there is none.
+func residentMemory() uint64 {
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseUint(fields[1], 10, 64)
+	return pages * uint64(os.Getpagesize())
+}
+
+// Switches implements api.Backend.
+func (b backend) Switches(ctx context.Context) (list []view.Switch, err error) {
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Switches() })
+	return list, err
+}
+
+// Ports implements api.Backend.
+func (b backend) Ports(ctx context.Context) (list []view.Port, err error) {
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Ports() })
+	return list, err
+}
+
+// Networks implements api.Backend.
+func (b backend) Networks(ctx context.Context) (list []view.Network, err error) {
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Networks() })
+	return list, err
+}
+
+// Bindings implements api.Backend. The API applies the filter.
+func (b backend) Bindings(ctx context.Context, _ api.Filter) (list []view.Binding, err error) {
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Bindings() })
+	return list, err
+}
+
+// Stations implements api.Backend. The API applies the filter.
+func (b backend) Stations(ctx context.Context, _ api.Filter) (list []view.Station, err error) {
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Stations() })
+	return list, err
+}
+
+// Resolve implements api.Backend.
+func (b backend) Resolve(ctx context.Context, t api.Target) (view.Resolution, error) {
+	return b.ask(ctx, t, false)
+}
+
+// Probe implements api.Backend.
+func (b backend) Probe(ctx context.Context, t api.Target) (view.Resolution, error) {
+	return b.ask(ctx, t, true)
+}
+
+func (b backend) ask(ctx context.Context, t api.Target, unicast bool) (view.Resolution, error) {
+	d := b.d
+	keys, err := b.keys(ctx, t)
+	if err != nil {
+		return view.Resolution{}, err
+	}
+	key := keys[0]
+	if unicast {
+		known := false
+		if err := d.query(ctx, func(c *core.Core) { known = c.Table().Lookup(key) != nil }); err != nil {
+			return view.Resolution{}, err
+		}
+		if !known {
+			return view.Resolution{}, api.Errorf(api.ErrNotFound, "%s is not known, so nobody can be asked by unicast: search it with \"isat resolve %s\"", key.IP(), key.IP())
+		}
+	}
+	id, answer := d.answers.add()
+	defer d.answers.remove(id)
+	d.tell(core.Question{ID: id, Key: key, Unicast: unicast})
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return view.Resolution{}, ctx.Err()
+	case <-d.ended:
+		return view.Resolution{}, errEnding
+	}
+}
+
+// Explain implements api.Backend.
+func (b backend) Explain(ctx context.Context, t api.Target) (list []view.Explanation, err error) {
+	keys, err := b.keys(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if t.Network == "" {
+		if keys, err = b.keysAnywhere(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	err = b.d.query(ctx, func(c *core.Core) {
+		for _, key := range keys {
+			list = append(list, c.Explain(time.Now(), key))
+		}
+	})
+	return list, err
+}
+
+// keys finds the one key of a target, in the default network if it names none.
+func (b backend) keys(ctx context.Context, t api.Target) ([]binding.Key, error) {
+	name := t.Network
+	if name == "" {
+		name = "default"
+	}
+	var number uint32
+	ok := false
+	err := b.d.query(ctx, func(c *core.Core) {
+		if number, ok = c.NetworkByName(name); ok {
+			return
+		}
+		if n, err := strconv.ParseUint(name, 10, 32); err == nil {
+			number, ok = uint32(n), c.NetworkName(uint32(n)) != ""
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, api.Errorf(api.ErrNotFound, "there is no network %q: \"isat get networks\" lists them", name)
+	}
+	return []binding.Key{binding.NewKey(binding.Segment{Network: number, VLAN: t.VLAN}, t.IP)}, nil
+}
+
+// keysAnywhere finds the keys of an address in every network that knows it or
+// has a subnet for it; the default network if there is none.
+func (b backend) keysAnywhere(ctx context.Context, t api.Target) (keys []binding.Key, err error) {
+	err = b.d.query(ctx, func(c *core.Core) { keys = c.KeysOf(t.IP, t.VLAN) })
+	return keys, err
+}
+
+// Watch implements api.Backend.
+func (b backend) Watch(ctx context.Context, kind view.Kind) (<-chan view.Change, error) {
+	d := b.d
+	var w *watcher
+	var present []view.Change
+	err := d.query(ctx, func(c *core.Core) {
+		present = objects(c, kind)
+		w = d.watchers.add(c, kind)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", kind, err)
+	}
+	out := make(chan view.Change)
+	go func() {
+		defer close(out)
+		defer d.watchers.remove(w)
+		for _, change := range present {
+			select {
+			case out <- change:
+			case <-ctx.Done():
+				return
+			}
+		}
+		for {
+			select {
+			case change, ok := <-w.changes:
+				if !ok {
+					return
+				}
+				select {
+				case out <- change:
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, nil
+}

@@ -1,0 +1,180 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/ofconn"
+)
+
+// Config is what a daemon is started with.
+type Config struct {
+	Listen     []string       // where switches are awaited: tcp:HOST:PORT or unix:PATH
+	APIListen  string         // HOST:PORT of the REST API
+	IntentFile string         // read at the start and on SIGHUP; empty for the default network alone
+	Intent     *intent.Intent // instead of a file
+	Log        *slog.Logger
+	Version    string
+}
+
+// daemon is a running controller.
+type daemon struct {
+	config   Config
+	log      *slog.Logger
+	started  time.Time
+	core     *core.Core // the loop's own, but for the table's Lookup
+	table    *binding.Table
+	ended    <-chan struct{} // closed when the daemon is to end
+	events   chan core.Event
+	queries  chan func()
+	sessions sessions
+	answers  waiters
+	watchers watchers
+	switches *ofconn.Server
+	listen   []string
+	dropped  atomic.Uint64 // punts, because the loop was behind
+}
+
+// errEnding is what a question meets that comes too late.
+var errEnding = errors.New("isat is ending")
+
+// eventQueue is how many events may wait for the loop. Beyond, punts are
+// dropped and counted; everything else waits.
+const eventQueue = 8192
+
+// Run runs a controller until the context ends. The error is one line.
+func Run(ctx context.Context, config Config) error {
+	d, listeners, apiListener, err := start(ctx, config)
+	if err != nil {
+		return err
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	d.ended = ctx.Done()
+	tasks.Go(func() error { return d.loop(ctx) })
+	for _, l := range listeners {
+		tasks.Go(func() error { return d.switches.Serve(ctx, l) })
+	}
+	tasks.Go(func() error { return api.Serve(ctx, apiListener, api.New(backend{d}, api.Options{})) })
+	tasks.Go(func() error { return d.reload(ctx) })
+	d.log.Info("isat is ready", slog.String("version", config.Version), slog.Any("switches", d.listen),
+		slog.String("api", "http://"+apiListener.Addr().String()))
+	err = tasks.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// start reads the intent and opens every socket, so that whatever is wrong
+// with them is said before anything runs.
+func start(ctx context.Context, config Config) (d *daemon, listeners []net.Listener, apiListener net.Listener, err error) {
+	want := config.Intent
+	if want == nil {
+		if want, err = readIntent(config.IntentFile); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	defer func() {
+		if err != nil {
+			for _, l := range listeners {
+				l.Close()
+			}
+		}
+	}()
+	for _, address := range config.Listen {
+		l, err := ofconn.Listen(address)
+		if err != nil {
+			return nil, listeners, nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	if apiListener, err = api.Listen(ctx, config.APIListen); err != nil {
+		return nil, listeners, nil, err
+	}
+	d = &daemon{
+		config: config, log: config.Log, started: time.Now(),
+		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, want),
+		events: make(chan core.Event, eventQueue), queries: make(chan func()),
+	}
+	d.table = d.core.Table()
+	d.switches = ofconn.New(ofconn.Config{Log: config.Log}, d)
+	for _, l := range listeners {
+		d.listen = append(d.listen, l.Addr().Network()+":"+l.Addr().String())
+	}
+	return d, listeners, apiListener, nil
+}
+
+func readIntent(file string) (*intent.Intent, error) {
+	if file == "" {
+		return intent.Default(), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read intent: %w", err)
+	}
+	return intent.Parse(file, data)
+}
+
+// reload reads the intent file again whenever SIGHUP says so. A file with
+// errors changes nothing.
+func (d *daemon) reload(ctx context.Context) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-signals:
+		}
+		if d.config.IntentFile == "" {
+			d.log.Warn("nothing to read again: isat was started without --intent")
+			continue
+		}
+		want, err := readIntent(d.config.IntentFile)
+		if err != nil {
+			d.log.Error("intent not changed", slog.String("error", err.Error()))
+			continue
+		}
+		d.tell(core.NewIntent{Intent: want})
+		d.log.Info("intent read again", slog.String("file", d.config.IntentFile), slog.Int("networks", len(want.Networks)))
+	}
+}
+
+// tell hands an event to the loop, and waits while the loop is behind. When the
+// daemon ends, events are nobody's any more.
+func (d *daemon) tell(e core.Event) {
+	select {
+	case d.events <- e:
+	case <-d.ended:
+	}
+}
+
+// query runs a function on the loop, where it may look at the core.
+func (d *daemon) query(ctx context.Context, look func(*core.Core)) error {
+	done := make(chan struct{})
+	select {
+	case d.queries <- func() { look(d.core); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.ended:
+		return errEnding
+	}
+	<-done
+	return nil
+}

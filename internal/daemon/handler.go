@@ -1,0 +1,150 @@
+package daemon
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/ofconn"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// sessions holds the session of each switch.
+type sessions struct {
+	mu   sync.RWMutex
+	byID map[uint64]*ofconn.Session
+}
+
+func (s *sessions) get(id uint64) *ofconn.Session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byID[id]
+}
+
+func (s *sessions) put(session *ofconn.Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byID == nil {
+		s.byID = make(map[uint64]*ofconn.Session)
+	}
+	s.byID[session.DatapathID()] = session
+}
+
+func (s *sessions) remove(session *ofconn.Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byID[session.DatapathID()] == session {
+		delete(s.byID, session.DatapathID())
+	}
+}
+
+// answers counts, for all sessions of a datapath id, what the hot path
+// answered.
+func (s *sessions) answers() (n uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, session := range s.byID {
+		n += session.Owner.(*worker).answered.Load()
+	}
+	return n
+}
+
+// worker is the scratch space of a session's reader.
+type worker struct {
+	subject  resolve.Subject
+	reply    []byte
+	actions  []byte
+	answered atomic.Uint64
+}
+
+func dpid(id uint64) string { return fabric.FormatID(id) }
+
+// Up implements ofconn.Handler.
+func (d *daemon) Up(s *ofconn.Session, st ofconn.State) {
+	s.Owner = new(worker)
+	d.sessions.put(s)
+	up := core.SwitchUp{
+		Switch: st.DatapathID, Address: st.Address,
+		Version: strings.TrimSpace(st.Desc.Hardware + " " + st.Desc.Software),
+		Dump:    pipeline.Dump{Flows: st.Flows, Groups: st.Groups, Meters: st.Meters},
+	}
+	for _, p := range st.Ports {
+		up.Ports = append(up.Ports, portOf(p))
+	}
+	d.tell(up)
+}
+
+func portOf(p openflow.Port) fabric.Port {
+	return fabric.Port{
+		Number: p.No, Name: p.Name, MAC: p.HWAddr,
+		Up: p.Config&openflow.PortConfigDown == 0 && p.State&openflow.PortStateLinkDown == 0,
+	}
+}
+
+// Down implements ofconn.Handler.
+func (d *daemon) Down(s *ofconn.Session, err error) {
+	d.sessions.remove(s)
+	reason := "closed"
+	if err != nil {
+		reason = err.Error()
+	}
+	d.tell(core.SwitchDown{Switch: s.DatapathID(), Reason: reason})
+}
+
+// PortStatus implements ofconn.Handler.
+func (d *daemon) PortStatus(s *ofconn.Session, m *openflow.PortStatus) {
+	d.tell(core.PortChanged{
+		Switch: s.DatapathID(), Port: portOf(m.Port), Gone: m.Reason == openflow.PortDelete})
+}
+
+// PacketIn implements ofconn.Handler: the hot path. A question for a known
+// address is answered here, from the table, without allocating; everything else
+// goes to the loop.
+func (d *daemon) PacketIn(s *ofconn.Session, v *openflow.PacketIn2View, out []byte) []byte {
+	reason, segment, at, ok := pipeline.PuntOf(v)
+	if !ok {
+		d.dropped.Add(1)
+		return out
+	}
+	if reason == pipeline.ReasonSearch || reason == pipeline.ReasonAnswer {
+		w := s.Owner.(*worker)
+		if w.subject.Parse(v.Packet) == nil {
+			var verdict resolve.Answering
+			w.reply, verdict = resolve.Answer(d.table, &w.subject, segment, w.reply[:0])
+			if verdict == resolve.Answered {
+				w.answered.Add(1)
+				w.actions = pipeline.AppendDeliver(w.actions[:0], at)
+				return openflow.AppendPacketOut(out, 0, openflow.PortController, w.actions, w.reply)
+			}
+		}
+	}
+	punt := core.Punt{Switch: s.DatapathID(), Reason: reason, Segment: segment, Port: at, Frame: slices.Clone(v.Packet)}
+	select {
+	case d.events <- punt:
+	default:
+		d.dropped.Add(1)
+	}
+	return out
+}
+
+// Message implements ofconn.Handler. A switch that refuses a change is not as
+// wanted any more: it is closed, comes back, and is compared.
+func (d *daemon) Message(s *ofconn.Session, _ uint32, m openflow.Message) {
+	e, ok := m.(*openflow.Error)
+	if !ok {
+		return
+	}
+	d.log.Warn("error from switch", slog.String("switch", dpid(s.DatapathID())), slog.String("error", e.Error()))
+	d.tell(core.SwitchError{Switch: s.DatapathID(), Text: e.Error()})
+	switch e.ErrType {
+	case openflow.ErrFlowModFailed, openflow.ErrGroupModFailed, openflow.ErrMeterModFailed,
+		openflow.ErrBadMatch, openflow.ErrBadInstruction:
+		s.Close(e)
+	}
+}

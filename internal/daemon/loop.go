@@ -1,0 +1,103 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/ofconn"
+)
+
+// batchSize is how many events one step takes at most, so that effects go out
+// in time.
+const batchSize = 512
+
+// syncTimeout is how long a switch may take to carry out a bundle.
+const syncTimeout = 2 * time.Minute
+
+// loop owns the core: it takes events in batches, steps, and carries out the
+// effects.
+func (d *daemon) loop(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var syncs sync.WaitGroup
+	defer syncs.Wait()
+	batch := make([]core.Event, 0, batchSize)
+	for {
+		batch = batch[:0]
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e := <-d.events:
+			batch = append(batch, e)
+		case look := <-d.queries:
+			look()
+		case <-timer.C:
+		}
+		batch = d.more(batch)
+		effects := d.core.Step(time.Now(), batch...)
+		clear(batch)
+		d.carryOut(ctx, &effects, &syncs)
+		if at, ok := d.core.Next(); ok {
+			timer.Reset(time.Until(at))
+		}
+	}
+}
+
+// more adds the events that wait already.
+func (d *daemon) more(batch []core.Event) []core.Event {
+	for len(batch) < batchSize {
+		select {
+		case e := <-d.events:
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *sync.WaitGroup) {
+	for _, s := range effects.Send {
+		session := d.sessions.get(s.Switch)
+		if session == nil {
+			continue
+		}
+		if err := session.Send(s.Messages); err != nil {
+			session.Close(err)
+		}
+	}
+	for _, s := range effects.Sync {
+		if session := d.sessions.get(s.Switch); session != nil {
+			syncs.Go(func() { d.sync(ctx, session, s) })
+		}
+	}
+	for _, done := range effects.Done {
+		d.answers.answer(done)
+	}
+	if len(effects.Changes) > 0 {
+		d.watchers.tell(d.core, effects.Changes)
+	}
+	for _, n := range effects.Notes {
+		d.log.LogAttrs(ctx, n.Level, n.Text, n.Attrs...)
+	}
+}
+
+// sync brings a switch to what is wanted. A switch that refuses is closed: it
+// comes back and is compared again.
+func (d *daemon) sync(ctx context.Context, session *ofconn.Session, s core.Sync) {
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	done := core.Synced{Switch: s.Switch}
+	if err := session.Sync(ctx, s.Meters, s.Bundle); err != nil {
+		done.Error = err.Error()
+		if !errors.Is(err, context.Canceled) {
+			d.log.Error("switch not brought to what is wanted", slog.String("switch", dpid(s.Switch)), slog.String("error", done.Error))
+		}
+		session.Close(err)
+	}
+	d.tell(done)
+}

@@ -1,0 +1,240 @@
+package intent
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Parse reads the documents of a file; its name is only used in messages. The default
+// network is added if no document describes it. The error is of type Errors and holds
+// every fault; the intent is then nil.
+func Parse(file string, data []byte) (*Intent, error) {
+	src, text := readText(file, data)
+	if err := src.result(); err != nil {
+		return nil, err
+	}
+	d := &decoder{source: src}
+	var raw []*rawNetwork
+	for _, body := range parseDocuments(src, text) {
+		if n := d.document(body); n != nil {
+			raw = append(raw, n)
+		}
+	}
+	v := &validator{decoder: d}
+	intent := v.intent(raw)
+	if err := src.result(); err != nil {
+		return nil, err
+	}
+	if _, ok := intent.ByNumber(DefaultNumber); !ok {
+		intent.Networks = slices.Insert(intent.Networks, 0, Default().Networks...)
+	}
+	return intent, nil
+}
+
+// validator compares the parts of a file with one another.
+type validator struct {
+	*decoder
+	names   map[string]*rawNetwork
+	numbers map[uint32]*rawNetwork
+	ports   map[Port]membership
+}
+
+// membership is where a port was first given to a network.
+type membership struct {
+	network string
+	line    int
+}
+
+func (v *validator) intent(raw []*rawNetwork) *Intent {
+	v.names = make(map[string]*rawNetwork)
+	v.numbers = make(map[uint32]*rawNetwork)
+	v.ports = make(map[Port]membership)
+	intent := &Intent{}
+	for _, n := range raw {
+		v.subject = n.subject()
+		v.identity(n)
+		network := Network{Name: n.name.value, Number: n.number.value, Unknown: n.unknown}
+		network.Subnets = v.subnets(n)
+		network.Ports = v.memberships(n)
+		network.Bindings = v.bindings(n, &network)
+		intent.Networks = append(intent.Networks, network)
+	}
+	slices.SortFunc(intent.Networks, func(a, b Network) int { return cmp.Compare(a.Number, b.Number) })
+	return intent
+}
+
+// subject names the network as messages do.
+func (n *rawNetwork) subject() string {
+	if n.name.value != "" {
+		return fmt.Sprintf("network %q", shorten(n.name.value))
+	}
+	return fmt.Sprintf("network at line %d", n.at.line)
+}
+
+func (v *validator) identity(n *rawNetwork) {
+	if n.name.ok {
+		if first, ok := v.names[n.name.value]; ok {
+			v.failf(n.name.at, "name is used twice (first on line %d): want a name of its own", first.name.at.line)
+			// An equal number is the same fault: the document stands there twice.
+			return
+		}
+		v.names[n.name.value] = n
+	}
+	if n.number.ok {
+		if first, ok := v.numbers[n.number.value]; ok {
+			v.failf(n.number.at, "number %d is that of %s (line %d): want a number of its own",
+				n.number.value, first.subject(), first.number.at.line)
+			return
+		}
+		v.numbers[n.number.value] = n
+	}
+}
+
+func (v *validator) subnets(n *rawNetwork) []Subnet {
+	gateways := make(map[netip.Addr]packet.MAC)
+	for i := range n.subnets {
+		v.gateway(&n.subnets[i], gateways)
+	}
+	sorted := slices.DeleteFunc(slices.Clone(n.subnets), func(s rawSubnet) bool { return !s.prefixAt.ok })
+	n.doubtful = n.doubtful || len(sorted) < len(n.subnets)
+	slices.SortStableFunc(sorted, func(a, b rawSubnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	var subnets []Subnet
+	widest := -1 // prefixes nest or are apart, so comparing with the last widest one is enough
+	for i, s := range sorted {
+		if widest >= 0 && sorted[widest].Prefix.Overlaps(s.Prefix) {
+			v.overlap(sorted[widest], s)
+			continue
+		}
+		widest = i
+		subnets = append(subnets, s.Subnet)
+	}
+	return subnets
+}
+
+// overlap reports at the one that comes later in the file.
+func (v *validator) overlap(a, b rawSubnet) {
+	if a.prefixAt.at.line > b.prefixAt.at.line {
+		a, b = b, a
+	}
+	v.failf(b.prefixAt.at, "subnet %s overlaps %s (line %d): want subnets apart from each other",
+		b.Prefix, a.Prefix, a.prefixAt.at.line)
+}
+
+// gateway checks the gateway of one subnet. Two subnets may share a link-local gateway,
+// but not with two MACs.
+func (v *validator) gateway(s *rawSubnet, seen map[netip.Addr]packet.MAC) {
+	if !s.gatewayAt.ok {
+		return
+	}
+	at := s.gatewayAt.at
+	linkLocal := s.Gateway.Is6() && s.Gateway.IsLinkLocalUnicast()
+	if s.prefixAt.ok {
+		switch {
+		case linkLocal && s.Prefix.Addr().Is6():
+		case !s.Prefix.Contains(s.Gateway):
+			v.failf(at, "gateway %s is not in subnet %s: want an address of the subnet", s.Gateway, s.Prefix)
+		default:
+			if kind := reserved(s.Subnet, s.Gateway); kind != "" {
+				v.failf(at, "gateway %s is the %s address of subnet %s: want one of a host", s.Gateway, kind, s.Prefix)
+			}
+		}
+	}
+	if mac, ok := seen[s.Gateway]; ok && mac != s.GatewayMAC {
+		v.failf(at, "gateway %s has another gatewayMAC in another subnet: want the same one", s.Gateway)
+	}
+	seen[s.Gateway] = s.GatewayMAC
+}
+
+// reserved says whether ip is an address of the subnet that no host has: the name of its
+// kind, or nothing.
+func reserved(s Subnet, ip netip.Addr) string {
+	broadcast, ok := s.Broadcast()
+	switch {
+	case ok && ip == broadcast:
+		return "broadcast"
+	case ok && ip == s.Prefix.Addr():
+		return "network"
+	case ip.Is6() && s.Prefix.Bits() < 127 && ip == s.Prefix.Addr(): // RFC 4291 §2.6.1, RFC 6164
+		return "subnet-router anycast"
+	}
+	return ""
+}
+
+func (v *validator) memberships(n *rawNetwork) []Port {
+	inNetwork := make(map[Port]membership) // without VLAN
+	var ports []Port
+	for _, p := range n.ports {
+		here := membership{v.subject, p.at.line}
+		bare := p.value
+		bare.VLAN = 0
+		if first, ok := v.ports[p.value]; ok {
+			v.failf(p.at, "%s is already in %s (line %d): want each port in one network only, or with another VLAN",
+				p.value, first.network, first.line)
+			continue
+		}
+		if first, ok := inNetwork[bare]; ok {
+			v.failf(p.at, "%s is in the network twice (first on line %d): want it once", p.value, first.line)
+			continue
+		}
+		v.ports[p.value], inNetwork[bare] = here, here
+		ports = append(ports, p.value)
+	}
+	slices.SortFunc(ports, comparePorts)
+	return ports
+}
+
+// bindings checks the static bindings against the network's subnets, which are there
+// already. While one of those is wrong nothing can be said about what is in none of them.
+func (v *validator) bindings(n *rawNetwork, network *Network) []Binding {
+	has4, has6 := false, false
+	gateways := make(map[netip.Addr]bool)
+	for _, s := range n.subnets {
+		has4 = has4 || s.Prefix.Addr().Is4()
+		has6 = has6 || s.Prefix.Addr().Is6()
+		if s.gatewayAt.ok {
+			gateways[s.Gateway] = true
+		}
+	}
+	lines := make(map[netip.Addr]int)
+	var bindings []Binding
+	for _, b := range n.bindings {
+		first, twice := lines[b.IP]
+		switch {
+		case twice:
+			v.failf(b.at, "binding of %s is there twice (first on line %d): want one, with a list of macs if it has several", b.IP, first)
+			continue
+		case gateways[b.IP]:
+			v.failf(b.at, "binding of %s is for a gateway: want gatewayMAC in its subnet instead", b.IP)
+		case n.doubtful:
+		case b.IP.Is4() && has4 || b.IP.Is6() && has6 && !b.IP.IsLinkLocalUnicast():
+			v.bindingSubnet(network, b)
+		}
+		lines[b.IP] = b.at.line
+		bindings = append(bindings, b.Binding)
+	}
+	slices.SortFunc(bindings, func(a, b Binding) int { return a.IP.Compare(b.IP) })
+	return bindings
+}
+
+func (v *validator) bindingSubnet(n *Network, b rawBinding) {
+	s, ok := n.SubnetOf(b.IP)
+	if !ok {
+		v.failf(b.at, "binding of %s is in none of the network's subnets: want an address of one of them", b.IP)
+		return
+	}
+	if kind := reserved(s, b.IP); kind != "" {
+		v.failf(b.at, "binding of %s is for the %s address of subnet %s: want one of a host", b.IP, kind, s.Prefix)
+	}
+}
+
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
+func comparePorts(a, b Port) int {
+	return cmp.Or(a.Switch.compare(b.Switch), a.Port.compare(b.Port), cmp.Compare(a.VLAN, b.VLAN))
+}

@@ -1,0 +1,279 @@
+package intent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/isat-sdn/isat/packet"
+)
+
+var (
+	compareAddr   = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+	comparePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+)
+
+func mustMAC(t *testing.T, s string) packet.MAC {
+	t.Helper()
+	mac, err := packet.ParseMAC(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mac
+}
+
+func parseFile(t *testing.T, file string) *Intent {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse(file, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestMinimalFile(t *testing.T) {
+	want := &Intent{Networks: []Network{
+		{Name: "default", Number: 1},
+		{Name: "blue", Number: 100},
+	}}
+	if diff := cmp.Diff(want, parseFile(t, "testdata/minimal.yaml")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestReferenceFile(t *testing.T) {
+	got := parseFile(t, "testdata/reference.yaml")
+	blue := Network{
+		Name: "blue", Number: 100, Unknown: Solicit,
+		Subnets: []Subnet{
+			{
+				Prefix:     netip.MustParsePrefix("10.1.0.0/16"),
+				Gateway:    netip.MustParseAddr("10.1.0.1"),
+				GatewayMAC: mustMAC(t, "02:00:00:00:01:01"),
+			},
+			{Prefix: netip.MustParsePrefix("fd00:1::/64"), Gateway: netip.MustParseAddr("fe80::1")},
+		},
+		Ports: []Port{
+			{Switch: SwitchRef{DatapathID: 1}, Port: PortRef{Number: 3}, VLAN: 10},
+			{Switch: SwitchRef{DatapathID: 2}, Port: PortRef{Name: "7"}},
+			{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h1"}},
+		},
+		Bindings: []Binding{
+			{netip.MustParseAddr("10.1.0.9"), []packet.MAC{mustMAC(t, "02:00:00:00:00:09")}},
+			{netip.MustParseAddr("10.1.0.10"), []packet.MAC{mustMAC(t, "02:00:00:00:00:0a"), mustMAC(t, "02:00:00:00:00:0b")}},
+			{netip.MustParseAddr("fd00:1::9"), []packet.MAC{mustMAC(t, "02:00:00:00:00:09")}},
+		},
+	}
+	want := &Intent{Networks: []Network{
+		{Name: "default", Number: 1, Subnets: []Subnet{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}}},
+		blue,
+		{
+			Name: "red", Number: 200, Unknown: Drop,
+			Subnets: []Subnet{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}},
+			Ports:   []Port{{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h1"}, VLAN: 20}},
+		},
+	}}
+	if diff := cmp.Diff(want, got, compareAddr, comparePrefix); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	golden(t, "testdata/reference.golden", got.YAML())
+}
+
+// The example of the package documentation must be what Parse takes.
+func TestDocumentedFormat(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example strings.Builder
+	for line := range strings.Lines(string(doc)) {
+		if text, ok := strings.CutPrefix(line, "//\t"); ok {
+			example.WriteString(text)
+		}
+	}
+	got, err := Parse("doc.go", []byte(example.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if blue, ok := got.ByName("blue"); !ok || len(blue.Ports) != 2 || len(blue.Bindings) != 2 || len(blue.Subnets) != 1 {
+		t.Errorf("the example reads as %+v", got)
+	}
+}
+
+func TestNothingAskedFor(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":           "",
+		"white space":     " \n\n",
+		"comment":         "# nothing yet\n",
+		"empty documents": "---\n---\n# nothing\n---\n",
+		"byte order mark": "\ufeff",
+		"default by name": "kind: network\nname: default\n",
+		"empty lists":     "kind: network\nname: default\nports:\nsubnets: []\nbindings:\n",
+		"JSON":            `{"kind":"network","name":"default","number":1}`,
+		"CRLF":            "kind: network\r\nname: default\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse("intent.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(Default(), got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// What can't stand in a file that is to be read by a person.
+func TestUnreadableFile(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"not UTF-8":         {"kind: network\nname: \xff\n", "intent.yaml:2:7: read intent: not UTF-8 text"},
+		"control character": {"kind: net\x00work\n", "intent.yaml:1:10: read intent: control character U+0000"},
+		"too large":         {strings.Repeat("#", MaxFileSize+1), "intent.yaml:1:1: read intent: the file has 16777217 octets, more than the 16777216 that are read"},
+		"nested lists":      {strings.Repeat("- ", 1000), "intent.yaml:1:33: parse intent: nested deeper than 16"},
+		"nested mappings":   {strings.Repeat("{a: ", 1000), "intent.yaml:1:65: parse intent: nested deeper than 16"},
+		"nested keys":       {strings.Repeat("? ", 1000), "intent.yaml:1:33: parse intent: nested deeper than 16"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("intent.yaml", []byte(test.text))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if first, _, _ := strings.Cut(err.Error(), "\n"); first != test.want {
+				t.Errorf("got  %s\nwant %s", first, test.want)
+			}
+		})
+	}
+}
+
+func TestErrorsUnwrap(t *testing.T) {
+	_, err := Parse("f.yaml", []byte("kind: network\nname: A\nnumber: 0\n"))
+	var one *Error
+	if !errors.As(err, &one) {
+		t.Fatalf("no *Error in %v", err)
+	}
+	if one.File != "f.yaml" || one.Line != 2 || one.Column != 7 || one.Source != "name: A" {
+		t.Errorf("got %+v", one)
+	}
+}
+
+// A line of any length is shown by the part that matters.
+func TestLongLine(t *testing.T) {
+	text := "kind: network\nname: n\nnumber: 2\nports: [" + strings.Repeat("{switch: br0, port: 1}, ", 50) + "{switch: br0, port: 0}]\n"
+	_, err := Parse("f.yaml", []byte(text))
+	var list Errors
+	if !errors.As(err, &list) {
+		t.Fatal(err)
+	}
+	lines := strings.Split(list[len(list)-1].Error(), "\n")
+	if len(lines) != 3 || len(lines[1]) != 4+shownWidth {
+		t.Fatalf("got %q", lines)
+	}
+	if caret := strings.IndexByte(lines[2], '^'); !strings.HasPrefix(lines[1][caret:], "0}]") {
+		t.Errorf("the caret is elsewhere:\n%s\n%s", lines[1], lines[2])
+	}
+}
+
+func TestAccessors(t *testing.T) {
+	i := parseFile(t, "testdata/reference.yaml")
+	if n, ok := i.ByNumber(200); !ok || n.Name != "red" {
+		t.Errorf("ByNumber(200) = %v, %v", n, ok)
+	}
+	if n, ok := i.ByNumber(2); ok {
+		t.Errorf("ByNumber(2) = %v", n)
+	}
+	if n, ok := i.ByName("green"); ok {
+		t.Errorf("ByName(green) = %v", n)
+	}
+	blue, _ := i.ByName("blue")
+	for address, want := range map[string]string{
+		"10.0.255.255": "", "10.1.0.0": "10.1.0.0/16", "10.1.255.255": "10.1.0.0/16", "10.2.0.0": "",
+		"fd00:1::ffff": "fd00:1::/64", "fd00:2::": "", "::": "",
+	} {
+		s, ok := blue.SubnetOf(netip.MustParseAddr(address))
+		if got := s.Prefix.String(); ok != (want != "") || ok && got != want {
+			t.Errorf("SubnetOf(%s) = %s, %v: want %q", address, got, ok, want)
+		}
+	}
+	if b, ok := blue.BindingOf(netip.MustParseAddr("10.1.0.10")); !ok || len(b.MACs) != 2 {
+		t.Errorf("BindingOf = %v, %v", b, ok)
+	}
+	if b, ok := blue.BindingOf(netip.MustParseAddr("10.1.0.11")); ok {
+		t.Errorf("BindingOf = %v", b)
+	}
+}
+
+func TestBroadcast(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"10.0.0.0/8": "10.255.255.255", "192.0.2.64/26": "192.0.2.127", "192.0.2.4/30": "192.0.2.7",
+		"192.0.2.4/31": "", "192.0.2.4/32": "", "fd00::/64": "",
+	} {
+		got, ok := Subnet{Prefix: netip.MustParsePrefix(prefix)}.Broadcast()
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("broadcast of %s is %s, %v: want %q", prefix, got, ok, want)
+		}
+	}
+}
+
+func TestSwitchRef(t *testing.T) {
+	for text, want := range map[string]SwitchRef{
+		"br0":                     {Name: "br0"},
+		"00000000000000ab":        {DatapathID: 0xab},
+		"0x00000000000000AB":      {DatapathID: 0xab},
+		"00:00:00:00:00:00:00:ab": {DatapathID: 0xab},
+		"ab":                      {Name: "ab"},
+		"0xab":                    {Name: "0xab"},
+	} {
+		got, err := ParseSwitchRef(text)
+		if err != nil || got != want {
+			t.Errorf("ParseSwitchRef(%q) = %+v, %v: want %+v", text, got, err, want)
+		}
+		again, err := ParseSwitchRef(got.String())
+		if err != nil || again != want {
+			t.Errorf("ParseSwitchRef(%q) = %+v, %v: want %+v", got.String(), again, err, want)
+		}
+	}
+	for _, text := range []string{"", "0000000000000000", "a b", "a/b", "00:00:00:00:00:00:00-ab", "0123456789abcdeg"} {
+		if got, err := ParseSwitchRef(text); err == nil {
+			t.Errorf("ParseSwitchRef(%q) = %+v: want an error", text, got)
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	byName, byID := SwitchRef{Name: "br0"}, SwitchRef{DatapathID: 7}
+	if !byName.Matches("br0", 9) || byName.Matches("br1", 9) || !byID.Matches("br1", 7) || byID.Matches("br0", 8) {
+		t.Error("SwitchRef.Matches")
+	}
+	name, number := PortRef{Name: "h1"}, PortRef{Number: 3}
+	if !name.Matches("h1", 9) || name.Matches("h2", 9) || !number.Matches("h2", 3) || number.Matches("h1", 4) {
+		t.Error("PortRef.Matches")
+	}
+}
+
+// A file of the largest size that matters is read in reasonable time; a quadratic step
+// would show as a timeout.
+func TestManyBindings(t *testing.T) {
+	const count = 50_000
+	var b strings.Builder
+	b.WriteString("kind: network\nname: big\nnumber: 2\nsubnets:\n  - prefix: 10.0.0.0/8\nbindings:\n")
+	for i := range count {
+		fmt.Fprintf(&b, "  - {ip: 10.%d.%d.%d, mac: 02:00:00:%02x:%02x:%02x}\n", i>>14, i>>7&0x7f, i&0x7f+1, i>>16, i>>8&0xff, i&0xff)
+	}
+	got, err := Parse("big.yaml", []byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := got.ByNumber(2); len(n.Bindings) != count {
+		t.Errorf("%d bindings: want %d", len(n.Bindings), count)
+	}
+}

@@ -1,0 +1,349 @@
+package lab
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Frame is one Ethernet frame that a capture saw on a host's link.
+type Frame struct {
+	Time time.Time // the kernel's, on receipt
+	Out  bool      // sent by the host; otherwise received by it
+	Data []byte    // from the destination address on, 802.1Q tag included, without frame check sequence
+}
+
+// Capture records the frames on a host's link from when it was made.
+type Capture struct {
+	file   *os.File
+	match  filter
+	done   chan struct{}
+	onDone func()
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at every frame
+	frames  []Frame
+	err     error
+}
+
+// captureBuffer holds what arrives while the reader is not scheduled: about 10 000 small frames, at
+// the 768 bytes or so that the kernel charges for each.
+const captureBuffer = 16 << 20
+
+// maxFrame is the longest frame that is recorded whole.
+const maxFrame = 65536 + 18
+
+// Capture starts to record frames on the host's link, in both directions. The filter is a list of
+// words that must all hold; a word may be several alternatives joined by |, and ! before a word
+// negates it. The words are
+//
+//	in out                               received, sent by the host
+//	arp ip ip6 icmp icmp6 nd ns na udp tcp lldp   by protocol (nd: NS or NA), behind a tag too
+//	request reply                        ARP by operation
+//	tagged broadcast multicast unicast   by tag and destination address (multicast includes no broadcast)
+//
+// so that "in arp|nd" is all resolution traffic the host receives. An empty filter takes all.
+func (l *Lab) Capture(host, filter string) (*Capture, error) {
+	match, err := parseFilter(filter)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.Host(host); err != nil {
+		return nil, err
+	}
+	fd := -1
+	err = inNamespace(namespaceName(l.Name(), host), func() (err error) {
+		fd, err = captureSocket(hostLink)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("capture on %s: %w", host, err)
+	}
+	c := &Capture{
+		file: os.NewFile(uintptr(fd), "capture "+host), match: match,
+		done: make(chan struct{}), changed: make(chan struct{}),
+	}
+	c.onDone = func() { l.forget(c) }
+	l.mu.Lock()
+	down := l.down
+	if !down {
+		l.closers[c] = true
+	}
+	l.mu.Unlock()
+	go c.run()
+	if down {
+		return nil, errors.Join(fmt.Errorf("capture on %s: %w", host, ErrNotUp), c.Close())
+	}
+	return c, nil
+}
+
+func (l *Lab) forget(c closer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.closers, c)
+}
+
+func htons(v uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], v)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+// captureSocket opens a packet(7) socket bound to one interface of the current namespace.
+func captureSocket(link string) (fd int, err error) {
+	ifi, err := net.InterfaceByName(link)
+	if err != nil {
+		return -1, err
+	}
+	// Protocol 0: nothing is received before bind, so nothing of another interface.
+	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return -1, fmt.Errorf("packet socket: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, captureBuffer); err != nil {
+		return fd, fmt.Errorf("receive buffer: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1); err != nil {
+		return fd, fmt.Errorf("auxiliary data: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return fd, fmt.Errorf("timestamps: %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: ifi.Index}); err != nil {
+		return fd, fmt.Errorf("bind to %s: %w", link, err)
+	}
+	return fd, nil
+}
+
+func (c *Capture) run() {
+	defer close(c.done)
+	frames := frameReader{file: c.file}
+	for {
+		f, err := frames.next()
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return
+		case err != nil:
+			c.fail(err)
+			return
+		}
+		c.add(f)
+	}
+}
+
+// frameReader reads frames from a capture socket.
+type frameReader struct {
+	file     *os.File
+	buf, oob []byte
+}
+
+// next waits for a frame. It goes on over the link's going down, and ends with os.ErrClosed.
+func (r *frameReader) next() (Frame, error) {
+	if r.buf == nil {
+		r.buf, r.oob = make([]byte, maxFrame), make([]byte, 512)
+	}
+	conn, err := r.file.SyscallConn()
+	if err != nil {
+		return Frame{}, err
+	}
+	for {
+		var n, oobn int
+		var from unix.Sockaddr
+		var rerr error
+		err := conn.Read(func(fd uintptr) bool {
+			n, oobn, _, from, rerr = unix.Recvmsg(int(fd), r.buf, r.oob, 0)
+			return !errors.Is(rerr, unix.EAGAIN)
+		})
+		switch {
+		case err != nil:
+			return Frame{}, err
+		case errors.Is(rerr, unix.ENETDOWN), errors.Is(rerr, unix.EINTR):
+		case rerr != nil:
+			return Frame{}, rerr
+		default:
+			return frameOf(r.buf[:n], r.oob[:oobn], from), nil
+		}
+	}
+}
+
+func (c *Capture) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = fmt.Errorf("capture: %w", err)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *Capture) add(f Frame) {
+	if !c.match(f) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frames = append(c.frames, f)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// frameOf copies a frame. The kernel takes the tag out of frames and passes it beside them.
+func frameOf(data, oob []byte, from unix.Sockaddr) Frame {
+	f := Frame{Time: time.Now()}
+	if ll, ok := from.(*unix.SockaddrLinklayer); ok {
+		f.Out = ll.Pkttype == unix.PACKET_OUTGOING
+	}
+	var tag []byte
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		messages = nil
+	}
+	for _, m := range messages {
+		switch {
+		case m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPNS && len(m.Data) >= int(unsafe.Sizeof(unix.Timespec{})):
+			ts := (*unix.Timespec)(unsafe.Pointer(&m.Data[0]))
+			f.Time = time.Unix(ts.Unix())
+		case m.Header.Level == unix.SOL_PACKET && m.Header.Type == unix.PACKET_AUXDATA && len(m.Data) >= int(unsafe.Sizeof(unix.TpacketAuxdata{})):
+			aux := (*unix.TpacketAuxdata)(unsafe.Pointer(&m.Data[0]))
+			if aux.Status&unix.TP_STATUS_VLAN_VALID != 0 {
+				tpid := uint16(unix.ETH_P_8021Q)
+				if aux.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
+					tpid = aux.Vlan_tpid
+				}
+				tag = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, tpid), aux.Vlan_tci)
+			}
+		}
+	}
+	const addresses = 12
+	if tag != nil && len(data) >= addresses {
+		f.Data = append(append(append(f.Data, data[:addresses]...), tag...), data[addresses:]...)
+	} else {
+		f.Data = append(f.Data, data...)
+	}
+	return f
+}
+
+// Frames returns what was recorded so far, oldest first.
+func (c *Capture) Frames() []Frame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]Frame(nil), c.frames...)
+}
+
+// Wait waits until ok holds for the frames recorded so far and returns them.
+func (c *Capture) Wait(ctx context.Context, ok func([]Frame) bool) ([]Frame, error) {
+	for {
+		c.mu.Lock()
+		frames, changed, err := c.frames[:len(c.frames):len(c.frames)], c.changed, c.err
+		c.mu.Unlock()
+		if ok(frames) {
+			return frames, nil
+		}
+		if err != nil {
+			return frames, err
+		}
+		select {
+		case <-ctx.Done():
+			return frames, fmt.Errorf("wait for frames, %d so far: %w", len(frames), context.Cause(ctx))
+		case <-c.done:
+			return frames, errors.New("wait for frames: the capture is closed")
+		case <-changed:
+		}
+	}
+}
+
+// Dropped returns how many frames, of any kind, did not fit into the buffer since the last call.
+func (c *Capture) Dropped() (int, error) {
+	conn, err := c.file.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("capture statistics: %w", err)
+	}
+	var stats *unix.TpacketStats
+	var serr error
+	if err := conn.Control(func(fd uintptr) {
+		stats, serr = unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	}); err != nil {
+		return 0, fmt.Errorf("capture statistics: %w", err)
+	}
+	if serr != nil {
+		return 0, fmt.Errorf("capture statistics: %w", serr)
+	}
+	return int(stats.Drops), nil
+}
+
+// Close ends the capture. What it recorded stays readable.
+func (c *Capture) Close() error {
+	err := c.file.Close()
+	<-c.done
+	c.onDone()
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// sender is a packet socket for putting frames on a host's link.
+type sender struct{ fd int }
+
+func newSender(link string) (*sender, error) {
+	ifi, err := net.InterfaceByName(link)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("packet socket: %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: ifi.Index}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("bind to %s: %w", link, err)
+	}
+	return &sender{fd: fd}, nil
+}
+
+func (s *sender) close() { unix.Close(s.fd) }
+
+// Send puts one whole Ethernet frame on the host's link, as if the host had sent it.
+func (l *Lab) Send(host string, frame []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down {
+		return fmt.Errorf("send from %s: %w", host, ErrNotUp)
+	}
+	s := l.senders[host]
+	if s == nil {
+		if l.state.Topology.host(host) < 0 {
+			return fmt.Errorf("lab %s has no host %q", l.state.Name, host)
+		}
+		err := inNamespace(namespaceName(l.state.Name, host), func() (err error) {
+			s, err = newSender(hostLink)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("send from %s: %w", host, err)
+		}
+		l.senders[host] = s
+	}
+	for {
+		_, err := unix.Write(s.fd, frame)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return fmt.Errorf("send from %s: %w", host, err)
+		default:
+			return nil
+		}
+	}
+}

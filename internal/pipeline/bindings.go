@@ -1,0 +1,194 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// The priority of flows that exist once per binding or station.
+const objectPriority = 10
+
+// keyMatch matches the segment and the key registers of a lookup.
+func keyMatch(k binding.Key) openflow.Match {
+	m := segment(all(), k.Segment)
+	if k.Is4() {
+		return m.U32(fieldKey4, binary.BigEndian.Uint32(k.Addr[12:]))
+	}
+	for i, word := range key6Words {
+		m = m.U32(word, binary.BigEndian.Uint32(k.Addr[4*i:]))
+	}
+	return m
+}
+
+// BindingFlow is the flow of a binding in the table bindings, the same on every
+// switch. A stale binding has none: it is not answered.
+func BindingFlow(b *binding.Binding) (openflow.FlowMod, bool) {
+	if b == nil || b.State != binding.Reachable {
+		return openflow.FlowMod{}, false
+	}
+	value := uint64(foundBit) | b.MAC.Uint64()
+	if b.Router {
+		value |= routerBit
+	}
+	f := newFlow(Bindings, objectPriority, keyMatch(b.Key), []openflow.Action{set(fieldFound, value)}, noTable)
+	f.Cookie = cookie(Bindings, kindBinding, uint32(b.Origin))
+	return f, true
+}
+
+// Owner flags that one load sets together: known, stale, router.
+const (
+	ownerFlags  = 3
+	ownerKnown  = 1 << 0
+	ownerStale  = 1 << 1
+	ownerRouter = 1 << 2
+)
+
+// OwnerFlow is the flow of a binding in the table owners, on the switch that
+// the owner is behind.
+func OwnerFlow(b *binding.Binding) (openflow.FlowMod, bool) {
+	if b == nil {
+		return openflow.FlowMod{}, false
+	}
+	mac := b.MAC.Uint64()
+	match := keyMatch(b.Key).U32(fieldOwnerHi, uint32(mac>>32)).U32(fieldOwnerLo, uint32(mac))
+	value := uint64(ownerKnown)
+	if b.State == binding.Stale {
+		value = ownerStale
+	}
+	if b.Router {
+		value |= ownerRouter
+	}
+	load := openflow.RegLoad{Field: fieldFlags, Ofs: uint16(flagOwner), NBits: ownerFlags, Value: value}
+	f := newFlow(Owners, objectPriority, match, []openflow.Action{load}, noTable)
+	f.Cookie = cookie(Owners, kindBinding, uint32(b.Origin))
+	return f, true
+}
+
+// StationFlows are the flows of a station on its own switch: its source is
+// known on its port, and frames for it go there.
+func StationFlows(key binding.StationKey, at binding.PortKey) [2]openflow.FlowMod {
+	source := newFlow(Stations, objectPriority,
+		segment(all(), key.Segment).U32(fieldIngress, uint32(at)).MAC(openflow.EthSrc, key.MAC),
+		[]openflow.Action{raise(flagStation)}, noTable)
+	source.Cookie = cookie(Stations, kindStation, uint32(at))
+	return [2]openflow.FlowMod{source, forwardFlow(key, at)}
+}
+
+func forwardFlow(key binding.StationKey, at binding.PortKey) openflow.FlowMod {
+	f := newFlow(L2, objectPriority, segment(all(), key.Segment).MAC(openflow.EthDst, key.MAC),
+		[]openflow.Action{set(fieldEgress, uint64(at))}, Deliver)
+	f.Cookie = cookie(L2, kindStation, uint32(at))
+	return f
+}
+
+// Delete turns a flow into the flow-mod that takes it away, and nothing else.
+func Delete(f openflow.FlowMod) openflow.FlowMod {
+	f.Command = openflow.FlowDeleteStrict
+	f.Instructions = openflow.Instructions{}
+	f.Cookie, f.HardTimeout = 0, 0
+	return f
+}
+
+// Memory is what a switch's own flows remember of the hosts.
+type Memory struct {
+	Stations []RememberedStation
+	Bindings []RememberedBinding
+}
+
+// RememberedStation is a station that a switch forwards to.
+type RememberedStation struct {
+	Key  binding.StationKey
+	Port binding.PortKey
+	Age  time.Duration // since the flow was added
+}
+
+// RememberedBinding is a learned binding that a switch has a flow for.
+type RememberedBinding struct {
+	Key    binding.Key
+	MAC    packet.MAC
+	Origin binding.Origin
+	Stale  bool
+	Router bool
+	Age    time.Duration // since the flow was added
+}
+
+// Remember reads back what the flows of a switch say of stations and learned
+// bindings: it is how a restarted controller comes to know what it knew.
+func Remember(flows []openflow.FlowStats) Memory {
+	var m Memory
+	for i := range flows {
+		f := &flows[i]
+		kind, object, own := ownCookie(f.Cookie)
+		if !own {
+			continue
+		}
+		switch {
+		case kind == kindStation && Table(f.TableID) == L2:
+			if s, ok := rememberStation(f); ok {
+				m.Stations = append(m.Stations, s)
+			}
+		case kind == kindBinding && Table(f.TableID) == Owners:
+			if b, ok := rememberBinding(f); ok {
+				b.Origin = binding.Origin(object)
+				if b.Origin == binding.ARP || b.Origin == binding.ND {
+					m.Bindings = append(m.Bindings, b)
+				}
+			}
+		}
+	}
+	return m
+}
+
+func rememberStation(f *openflow.FlowStats) (RememberedStation, bool) {
+	metadata, _, ok1 := f.Match.GetU64(fieldSegment)
+	mac, _, ok2 := f.Match.GetU64(openflow.EthDst)
+	port, ok3 := loaded(f.Instructions.Apply, fieldEgress)
+	return RememberedStation{
+		Key:  binding.StationKey{Segment: SegmentOf(metadata), MAC: packet.MACFromUint64(mac)},
+		Port: binding.PortKey(port), Age: f.Duration,
+	}, ok1 && ok2 && ok3
+}
+
+func rememberBinding(f *openflow.FlowStats) (RememberedBinding, bool) {
+	metadata, _, ok1 := f.Match.GetU64(fieldSegment)
+	owner, _, ok2 := f.Match.Wide(fieldOwner)
+	value, ok3 := loaded(f.Instructions.Apply, fieldFlags)
+	b := RememberedBinding{
+		MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Age: f.Duration,
+	}
+	b.Key.Segment = SegmentOf(metadata)
+	if v4, _, ok := f.Match.Get(fieldKey4); ok {
+		b.Key.Addr[10], b.Key.Addr[11] = 0xff, 0xff
+		copy(b.Key.Addr[12:], v4)
+	} else {
+		v6, _, ok := f.Match.Wide(fieldKey6)
+		b.Key.Addr = v6
+		ok3 = ok3 && ok
+	}
+	return b, ok1 && ok2 && ok3
+}
+
+// loaded finds the value that the actions put into a field.
+func loaded(acts []openflow.Action, f *openflow.Field) (uint64, bool) {
+	for _, a := range acts {
+		switch a := a.(type) {
+		case openflow.SetField:
+			if a.Field == f && len(a.Value) <= 8 {
+				var v uint64
+				for _, c := range a.Value {
+					v = v<<8 | uint64(c)
+				}
+				return v, true
+			}
+		case openflow.RegLoad:
+			if a.Field == f {
+				return a.Value, true
+			}
+		}
+	}
+	return 0, false
+}

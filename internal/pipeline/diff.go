@@ -1,0 +1,161 @@
+package pipeline
+
+import (
+	"iter"
+
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// Dump is what a switch said that it has.
+type Dump struct {
+	Flows  []openflow.FlowStats
+	Groups []openflow.GroupDesc
+	Meters []openflow.MeterConfig
+}
+
+// Difference is what it takes to bring a switch to what is wanted. Meters can't
+// be part of a bundle and go first; Bundle is in the order in which it must be
+// carried out.
+type Difference struct {
+	Meters []openflow.Message
+	Bundle []openflow.Message
+	// Flows, and how many changes of groups and meters.
+	Kept, Added, Changed, Removed int
+	GroupChanges, MeterChanges    int
+}
+
+// Empty says that the switch is as wanted.
+func (d *Difference) Empty() bool { return len(d.Meters) == 0 && len(d.Bundle) == 0 }
+
+// Compare works out the difference between what a switch has and what it should
+// have. Whatever else is on the switch is taken away: the bridge is isat's.
+func (d Dump) Compare(flows iter.Seq[openflow.FlowMod], groups []openflow.GroupMod, meters []openflow.MeterMod) Difference {
+	var out Difference
+	d.compareMeters(&out, meters)
+	stale := d.compareGroups(&out, groups)
+	d.compareFlows(&out, flows)
+	out.Bundle = append(out.Bundle, stale...)
+	return out
+}
+
+func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
+	have := make(map[openflow.FlowKey]*openflow.FlowStats, len(d.Flows))
+	for i := range d.Flows {
+		have[d.Flows[i].Key()] = &d.Flows[i]
+	}
+	for f := range want {
+		key := f.Key()
+		old, ok := have[key]
+		if ok {
+			delete(have, key)
+		}
+		switch {
+		case !ok:
+			out.Added++
+		case sameFlow(old, &f):
+			out.Kept++
+			continue
+		default:
+			out.Changed++
+		}
+		out.Bundle = append(out.Bundle, &f)
+	}
+	for i := range d.Flows {
+		f := &d.Flows[i]
+		if have[f.Key()] != f {
+			continue
+		}
+		out.Removed++
+		remove := Delete(newFlow(Table(f.TableID), f.Priority, f.Match, nil, noTable))
+		out.Bundle = append(out.Bundle, &remove)
+	}
+}
+
+func sameFlow(have *openflow.FlowStats, want *openflow.FlowMod) bool {
+	return have.Cookie == want.Cookie && have.HardTimeout == want.HardTimeout &&
+		have.IdleTimeout == want.IdleTimeout && have.Flags == want.Flags &&
+		openflow.EqualInstructions(have.Instructions, want.Instructions)
+}
+
+// compareGroups returns the removals apart: they come after the flows that
+// point to the groups.
+func (d Dump) compareGroups(out *Difference, want []openflow.GroupMod) (removals []openflow.Message) {
+	have := make(map[uint32]*openflow.GroupDesc, len(d.Groups))
+	for i := range d.Groups {
+		have[d.Groups[i].ID] = &d.Groups[i]
+	}
+	for _, g := range want {
+		old, ok := have[g.ID]
+		delete(have, g.ID)
+		if ok && old.GroupType == g.GroupType && openflow.EqualBuckets(old.Buckets, g.Buckets) {
+			continue
+		}
+		g.Command = openflow.GroupAdd
+		if ok {
+			g.Command = openflow.GroupModify
+		}
+		out.GroupChanges++
+		out.Bundle = append(out.Bundle, &g)
+	}
+	for _, g := range d.Groups {
+		if _, ok := have[g.ID]; ok {
+			out.GroupChanges++
+			removals = append(removals, &openflow.GroupMod{Command: openflow.GroupDelete, GroupType: g.GroupType, ID: g.ID})
+		}
+	}
+	return removals
+}
+
+func (d Dump) compareMeters(out *Difference, want []openflow.MeterMod) {
+	have := make(map[uint32]*openflow.MeterConfig, len(d.Meters))
+	for i := range d.Meters {
+		have[d.Meters[i].ID] = &d.Meters[i]
+	}
+	for _, m := range want {
+		old, ok := have[m.ID]
+		if ok && sameMeter(old, &m) {
+			continue
+		}
+		m.Command = openflow.MeterAdd
+		if ok {
+			m.Command = openflow.MeterModify
+		}
+		out.MeterChanges++
+		out.Meters = append(out.Meters, &m)
+	}
+}
+
+func sameMeter(have *openflow.MeterConfig, want *openflow.MeterMod) bool {
+	if have.Flags != want.Flags || len(have.Bands) != len(want.Bands) {
+		return false
+	}
+	for i, a := range have.Bands {
+		if b := want.Bands[i]; a.Kind != b.Kind || a.Rate != b.Rate || a.Burst != b.Burst {
+			return false
+		}
+	}
+	return true
+}
+
+// BaseChange is what it takes to get from one base to another on a switch that
+// has the first.
+func BaseChange(from, to Base) []openflow.Message {
+	have := Dump{}
+	for _, f := range from.Flows {
+		have.Flows = append(have.Flows, openflow.FlowStats{
+			TableID: f.TableID, Priority: f.Priority, Match: f.Match, Instructions: f.Instructions,
+			Cookie: f.Cookie, HardTimeout: f.HardTimeout, IdleTimeout: f.IdleTimeout, Flags: f.Flags,
+		})
+	}
+	for _, g := range from.Groups {
+		have.Groups = append(have.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
+	}
+	difference := have.Compare(func(yield func(openflow.FlowMod) bool) {
+		for _, f := range to.Flows {
+			if !yield(f) {
+				return
+			}
+		}
+	}, to.Groups, nil)
+	return difference.Bundle
+}

@@ -1,0 +1,157 @@
+package pipeline
+
+import (
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Table is the number of a flow table.
+type Table uint8
+
+// The tables, in the order in which a packet meets them. The gaps are where
+// virtual addresses and routing go.
+const (
+	Classify   Table = 0
+	Guard      Table = 1
+	Learn      Table = 2
+	PuntTable  Table = 3
+	Answer     Table = 4
+	Reply      Table = 5
+	ReplyND    Table = 6
+	ReplyNDEnd Table = 7
+	Search     Table = 8
+	L2         Table = 10
+	Flood      Table = 14
+	Deliver    Table = 15
+	Bindings   Table = 20
+	Owners     Table = 21
+	Stations   Table = 22
+	Compare    Table = 23
+)
+
+// TableInfo documents a table.
+type TableInfo struct {
+	Table   Table
+	Name    string
+	Decides string
+}
+
+// Tables lists the tables in packet order.
+func Tables() []TableInfo {
+	return []TableInfo{
+		{Classify, "classify", "ingress port (and VLAN on a trunk) → network, VLAN inside it, port key. A frame from a port that is in no network ends here"},
+		{Guard, "guard", "drops what no host may send: group source addresses, frames for the bridge itself, malformed ARP and ND"},
+		{Learn, "learn", "looks up the sender: is the MAC known on this port, is its address known as its own"},
+		{PuntTable, "punt", "an unknown sender → a metered copy to the controller; the packet itself goes on at once"},
+		{Answer, "answer", "broadcast ARP request or multicast NS: looks up the target, and whether the asker owns it"},
+		{Reply, "reply", "found, and not the asker's own → the answer is made from the registers; own or announcement → flood; not found → search"},
+		{ReplyND, "reply-nd", "an NS with nothing but a source link-layer option becomes an NA; any other goes to the controller, or to the owner itself"},
+		{ReplyNDEnd, "reply-nd-end", "the fields that exist only once the packet is an NA"},
+		{Search, "search", "unknown target: to the controller, which asks the wire. The flow is leased: without a controller it expires and the request is flooded"},
+		{L2, "l2", "known MAC → its port; everything else → flood"},
+		{Flood, "flood", "the network's group: every port of it but the ingress port"},
+		{Deliver, "deliver", "egress port key → port, with the trunk's VLAN tag"},
+		{Bindings, "bindings", "(network, VLAN, address) → MAC. Reached by resubmit. One flow per binding"},
+		{Owners, "owners", "(network, VLAN, address, MAC): this MAC owns that address. Reached by resubmit. One flow per binding, on the switch that the owner is behind"},
+		{Stations, "stations", "(network, VLAN, port key, MAC): this MAC is at home on that port. Reached by resubmit"},
+		{Compare, "compare", "sets a flag if the two operand registers differ, one pair of flows per bit: how an announcement (sender = target) is told from a question"},
+	}
+}
+
+// Registers and metadata, by what they hold. Nothing else in the code names a
+// register.
+var (
+	// metadata: the segment.
+	fieldSegment = openflow.Metadata
+
+	fieldKey4 = openflow.Reg0 // IPv4 key of a lookup
+	// The ingress and egress port keys (binding.PortKey).
+	fieldIngress = openflow.Reg1
+	fieldEgress  = openflow.Reg2
+
+	// Two registers each, 48 bits: the MAC of an owners lookup.
+	fieldOwner   = openflow.XReg2
+	fieldOwnerHi = openflow.Reg4
+	fieldOwnerLo = openflow.Reg5
+	// The operands of compare.
+	fieldCompareA = openflow.Reg6
+	fieldCompareB = openflow.Reg7
+
+	fieldFlags = openflow.Reg8
+
+	// What a bindings lookup found: the MAC in the low 48 bits, and above it
+	// the bits foundBit and routerBit.
+	fieldFound   = openflow.XReg5
+	fieldFoundHi = openflow.Reg10
+
+	fieldKey6 = openflow.XXReg3 // IPv6 key of a lookup
+	key6Words = [4]*openflow.Field{openflow.Reg12, openflow.Reg13, openflow.Reg14, openflow.Reg15}
+)
+
+// RegisterInfo documents a register.
+type RegisterInfo struct{ Register, Holds string }
+
+// Registers lists what the registers hold.
+func Registers() []RegisterInfo {
+	return []RegisterInfo{
+		{"metadata[0..23]", "network number"},
+		{"metadata[24..35]", "VLAN inside the network, of frames that hosts tag themselves; 0 if untagged"},
+		{"reg0", "IPv4 key of a lookup"},
+		{"reg1", "ingress port key: port number in the low 16 bits, trunk VLAN above"},
+		{"reg2", "egress port key"},
+		{"xreg2[0..47]", "MAC of an owners lookup"},
+		{"reg6, reg7", "operands of compare"},
+		{"reg8", "flags: 0 station known, 1 owner known, 2 owner known as stale, 3 owner is a router, 4 operands differ, 5 the sender states an address, 6 longer than a plain NS"},
+		{"xreg5", "what a bindings lookup found: MAC in [0..47], router in [62], found in [63]"},
+		{"xxreg3", "IPv6 key of a lookup"},
+	}
+}
+
+// flag is a bit of the flags register.
+type flag uint8
+
+const (
+	flagStation flag = iota
+	flagOwner
+	flagStale
+	flagRouter
+	flagDiffer
+	flagAddress
+	flagLong
+)
+
+// Bits of the found register above the MAC.
+const (
+	foundBit  = 1 << 63
+	routerBit = 1 << 62
+	macMask   = 1<<48 - 1
+)
+
+// MAC is the address that isat's own packets carry: locally administered, and
+// the same on every controller. Answers to it are punted, and no host may send
+// from it.
+var MAC = packet.MAC{0x02, 'i', 's', 'a', 't', 0x01}
+
+// segmentValue is the metadata of a segment.
+func segmentValue(s binding.Segment) uint64 {
+	return uint64(s.Network) | uint64(s.VLAN)<<24
+}
+
+const networkMask = 0xffffff
+
+// SegmentOf reads a segment back from metadata.
+func SegmentOf(metadata uint64) binding.Segment {
+	return binding.Segment{Network: uint32(metadata & networkMask), VLAN: uint16(metadata>>24) & 0xfff}
+}
+
+// PortNumber widens the 16-bit port number of a port key to OpenFlow 1.3's 32
+// bits, where reserved ports such as the local one are at the top (OpenFlow
+// 1.3.5 §A.2.1).
+func PortNumber(k binding.PortKey) uint32 {
+	n := k.Number()
+	if n >= 0xff00 {
+		return n | 0xffff0000
+	}
+	return n
+}
