@@ -70,17 +70,16 @@ type fieldKey struct {
 }
 
 type fieldDef struct {
-	name   string
-	bits   int
-	bytes  int
-	class  uint32
-	num    uint32
-	mask   bool
-	exp    uint32
-	nxm    int // NXM number + 1 within class nxmCl, 0: none
-	nxmCl  uint32
-	alias  string
-	nxmLen int
+	name  string // with the number num in class; experimenter exp if the class is the experimenter's
+	bits  int
+	bytes int
+	class uint32
+	num   uint32
+	mask  bool
+	exp   uint32
+	nxm   int // NXM number + 1 within class nxmCl, 0: none
+	nxmCl uint32
+	alias string
 }
 
 func newField(d fieldDef) *Field {
@@ -119,7 +118,7 @@ type fieldIndex struct {
 	byName map[string]*Field
 }
 
-// fieldsByWire and names are built once from the table and only read afterwards.
+// fields is built once from the table and only read afterwards.
 var fields = indexFields(canonicalOrder(), otherFields())
 
 func indexFields(ordered, others []*Field) fieldIndex {

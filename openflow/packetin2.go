@@ -137,8 +137,11 @@ func ParsePacketIn2(b []byte, p *PacketIn2View) error {
 	if !IsPacketIn2(b) {
 		return pinError(0, "not a packet-in2", nil)
 	}
-	if n := int(be.Uint16(b[2:])); n != len(b) {
-		return pinError(2, fmt.Sprintf("header says %d bytes, have %d", n, len(b)), ErrTruncated)
+	switch n := int(be.Uint16(b[2:])); {
+	case n > len(b):
+		return pinError(2, fmt.Sprintf("truncated: header says %d bytes, have %d", n, len(b)), ErrTruncated)
+	case n < len(b):
+		return pinError(n, fmt.Sprintf("%d bytes follow the message", len(b)-n), nil)
 	}
 	*p = PacketIn2View{XID: be.Uint32(b[4:]), BufferID: NoBuffer, Cookie: NoCookie, Properties: b[16:]}
 	for off := 16; off < len(b); {

@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"backend": backendCommand,
+			"await":   awaitCommand,
 			"failed":  expect(exitFailed),
 			"usage":   expect(exitUsage),
 		},
@@ -80,6 +81,26 @@ func expect(code int) func(*testscript.TestScript, bool, []string) {
 		text := ts.ReadFile("stderr")
 		if strings.Count(text, "\n") != 1 || !pattern.MatchString(strings.TrimSuffix(text, "\n")) {
 			ts.Fatalf("error is not one line that matches %s: %s", pattern, text)
+		}
+	}
+}
+
+// awaitCommand waits until somebody listens at an address.
+func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await HOST:PORT")
+	}
+	timeout := time.After(deadline)
+	for {
+		conn, err := net.Dial("tcp", args[0])
+		if err == nil {
+			ts.Check(conn.Close())
+			return
+		}
+		select {
+		case <-timeout:
+			ts.Fatalf("nobody listens at %s: %v", args[0], err)
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }

@@ -122,9 +122,15 @@ func (g *getter) get(ctx context.Context, stderr io.Writer) error {
 const settle = 50 * time.Millisecond
 
 // watch prints changes until the stream or ctx ends. That the user ends it is
-// no error.
+// no error, whatever was under way.
 func (g *getter) watch(ctx context.Context) error {
-	user := ctx
+	if err := g.follow(ctx); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func (g *getter) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	changes := make(chan view.Change)
@@ -147,9 +153,6 @@ func (g *getter) watch(ctx context.Context) error {
 				return err
 			}
 		case err := <-result:
-			if user.Err() != nil {
-				return nil
-			}
 			return err
 		}
 	}

@@ -190,16 +190,18 @@ func checkTokens(src *source, tokens token.Tokens) bool {
 var endsInColon = regexp.MustCompile(`::([\s,}\]]|$)`)
 
 func failSyntax(src *source, tokens token.Tokens, err error) {
-	at, message := place{1, 1}, err.Error()
+	at, message := place{1, 1}, ""
 	if len(tokens) > 0 {
 		at = src.at(tokens[0])
 	}
-	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
+	// The error's own text prints the tokens around, in time quadratic in the line's length.
+	if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 		message = syntax.Message
 		if syntax.Token != nil {
 			at = src.at(syntax.Token)
 		}
+	} else {
+		message = err.Error()
 	}
 	if endsInColon.MatchString(src.line(at.line)) {
 		message += ": a value that ends in a colon needs quotes"

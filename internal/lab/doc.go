@@ -12,7 +12,8 @@
 //
 // Nothing is added to the machine's own namespace. A controller there is reached through the relay:
 // its listening socket belongs to the switch's namespace and its outgoing connections to the
-// machine's, and a socket keeps the namespace it was made in.
+// machine's, and a socket keeps the namespace it was made in. Hosts with tagged interfaces get the
+// kernel's, or where it was built without 802.1Q those of a second helper, the tagger.
 //
 // Everything that a lab starts lives in one of the lab's namespaces. Cleaning up therefore needs no
 // memory of process ids: it ends whatever runs there, removes the namespaces and the directory, and

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/api/apitest"
+	"github.com/isat-sdn/isat/internal/client"
+	"github.com/isat-sdn/isat/internal/intent"
+)
+
+func TestNearest(t *testing.T) {
+	words := []string{"bindings", "networks", "ports", "b", "net"}
+	for _, c := range []struct{ word, want string }{
+		{"bindngs", "bindings"}, {"bnidings", "bindings"}, {"bind", "bindings"}, {"network", "networks"},
+		{"porst", "ports"}, {"zebra", ""}, {"xyz", ""},
+	} {
+		if got := nearest(c.word, words); got != c.want {
+			t.Errorf("nearest(%q) = %q, want %q", c.word, got, c.want)
+		}
+	}
+}
+
+func TestDistanceIsAMetricOfTypingErrors(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := rapid.StringMatching(`[a-c]{0,6}`).Draw(t, "a")
+		b := rapid.StringMatching(`[a-c]{0,6}`).Draw(t, "b")
+		d := distance(a, b)
+		if d != distance(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) || d < max(len(a), len(b))-min(len(a), len(b)) {
+			t.Fatalf("distance(%q, %q) = %d", a, b, d)
+		}
+	})
+}
+
+func TestAges(t *testing.T) {
+	for _, c := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{-time.Second, "0s"}, {119 * time.Second, "119s"}, {2 * time.Minute, "2m"},
+		{119 * time.Minute, "119m"}, {2 * time.Hour, "2h"}, {48 * time.Hour, "2d"},
+	} {
+		if got := ageOf(c.d); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.d, got, c.want)
+		}
+	}
+	if got := age(time.Time{}); got != "" {
+		t.Errorf("age of never: %q", got)
+	}
+	for _, c := range []struct{ in, want string }{{"250.4µs", "250 µs"}, {"1.26ms", "1.3 ms"}, {"3.04s", "3.0 s"}, {"soon", "soon"}} {
+		if got := took(c.in); got != c.want {
+			t.Errorf("took(%s) = %s, want %s", c.in, got, c.want)
+		}
+	}
+}
+
+func TestListenAddress(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{":6653", "tcp::6653"}, {"tcp:127.0.0.1:6653", "tcp:127.0.0.1:6653"}, {"[::1]:0", "tcp:[::1]:0"},
+		{"tcp:[::1]:6653", "tcp:[::1]:6653"}, {"unix:/run/x", "unix:/run/x"}, {defaultListen, defaultListen},
+		{"unix:", ""}, {"tcp:h", ""}, {"tcp:h:", ""}, {"", ""}, {"udp:h:1", ""},
+	} {
+		got, err := listenAddress(c.in)
+		if got != c.want || (err == nil) == (c.want == "") {
+			t.Errorf("%q: got %q, %v, want %q", c.in, got, err, c.want)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+		text string
+	}{
+		{nil, 0, ""},
+		{errors.New("no"), 1, "isat: no\n"},
+		{usageErrorf("no %d", 1), 2, "isat: no 1\n"},
+		{exitStatus(7), 7, ""},
+		{fmt.Errorf("run: %w", exitStatus(3)), 3, ""},
+		{fmt.Errorf("write: %w", syscall.EPIPE), 0, ""},
+		{fmt.Errorf("ask: %w", context.Canceled), 1, "isat: interrupted\n"},
+	} {
+		var b bytes.Buffer
+		if got := report(&b, c.err); got != c.code || b.String() != c.text {
+			t.Errorf("%v: got %d %q, want %d %q", c.err, got, b.String(), c.code, c.text)
+		}
+	}
+}
+
+func TestLogFormats(t *testing.T) {
+	for format, want := range map[string]string{"text": "level=WARN msg=late", "json": `"level":"WARN","msg":"late"`} {
+		var b bytes.Buffer
+		log := newLogger(&b, format, slog.LevelWarn)
+		log.Info("quiet")
+		log.Warn("late")
+		if got := b.String(); !strings.Contains(got, want) || strings.Contains(got, "quiet") {
+			t.Errorf("%s: %s", format, got)
+		}
+	}
+}
+
+// A table keeps its columns aligned, whatever the cells and the batches.
+func TestTablesAreAligned(t *testing.T) {
+	var b bytes.Buffer
+	table := newTable(&b, []string{"A", "LONG"})
+	for _, rows := range [][][]string{{{"x", ""}, {"wide cell", "y"}}, {{"ü", "z"}}} {
+		if err := table.print(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "A          LONG\nx          -\nwide cell  y\nü          z\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+	b.Reset()
+	table = newTable(&b, []string{"STATE", "X"})
+	table.colour = true
+	if err := table.print([][]string{{"up", "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\x1b[1mSTATE\x1b[0m  \x1b[1mX\x1b[0m\n\x1b[32mup\x1b[0m     1\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+// What "isat get networks -o yaml" prints is an intent file.
+func TestPrintedNetworksAreIntent(t *testing.T) {
+	s := httptest.NewServer(api.New(apitest.New(time.Now()), api.Options{}))
+	defer s.Close()
+	c, err := client.New(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	networks, err := c.Networks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := printIntent(t.Context(), c, networks, &b); err != nil {
+		t.Fatal(err)
+	}
+	got, err := intent.Parse("printed.yaml", b.Bytes())
+	if err != nil {
+		t.Fatalf("%v\nin\n%s", err, b.String())
+	}
+	if len(got.Networks) != 2 || got.Networks[1].Name != "blue" || len(got.Networks[1].Ports) != 2 || len(got.Networks[1].Bindings) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestEveryCommandIsDescribed(t *testing.T) {
+	root := newRoot()
+	text := string(commandReference(root))
+	for _, name := range []string{"run", "status", "get", "resolve", "probe", "explain", "version", "lab"} {
+		if !strings.Contains(text, "\n## isat "+name+"\n") {
+			t.Errorf("isat %s is not in the reference", name)
+		}
+	}
+	if strings.Count(text, "```")%2 != 0 {
+		t.Error("a code block is not closed")
+	}
+}
