@@ -92,6 +92,8 @@ type stream struct {
 }
 
 func (s *stream) run(ctx context.Context, changes <-chan view.Change, idle time.Duration) error {
+	// The connection may serve another request afterwards.
+	defer func() { _ = s.control.SetWriteDeadline(time.Time{}) }()
 	// The headers go out at once: a client of an empty list waits for them.
 	if err := s.write(": watching\n\n"); err != nil {
 		return err

@@ -133,7 +133,7 @@ func portColumns() []column[view.Port] {
 	return []column[view.Port]{
 		{title: "SWITCH", value: func(p view.Port, n *switchNames) string { return n.name(p.Switch) }},
 		{title: "PORT", value: func(p view.Port, _ *switchNames) string { return p.Name }},
-		{title: "NUMBER", value: func(p view.Port, _ *switchNames) string { return number(p.Number) }},
+		{title: "NUMBER", value: func(p view.Port, _ *switchNames) string { return portNumber(p.Number) }},
 		{title: "STATE", value: func(p view.Port, _ *switchNames) string { return p.State }},
 		{title: "NETWORKS", value: func(p view.Port, _ *switchNames) string { return strings.Join(p.Networks, ",") }},
 		{title: "STATIONS", value: func(p view.Port, _ *switchNames) string { return strconv.Itoa(p.Stations) }},
@@ -223,6 +223,16 @@ func number(n uint32) string {
 		return ""
 	}
 	return strconv.FormatUint(uint64(n), 10)
+}
+
+// localPort is the number of the bridge's own port (OpenFlow 1.3, OFPP_LOCAL).
+const localPort = 0xfffffffe
+
+func portNumber(n uint32) string {
+	if n == localPort {
+		return "LOCAL"
+	}
+	return number(n)
 }
 
 func yes(b bool) string {

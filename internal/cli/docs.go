@@ -90,7 +90,7 @@ func describe(b *bytes.Buffer, c *cobra.Command) {
 		fmt.Fprintf(b, "\nExamples:\n\n```\n%s\n```\n", unindent(c.Example))
 	}
 	if c.HasParent() {
-		flags(b, "Flags", c.LocalNonPersistentFlags())
+		flags(b, "Flags", c.NonInheritedFlags())
 	} else {
 		flags(b, "Flags of every command", c.PersistentFlags())
 	}

@@ -37,6 +37,7 @@ when it is told of it:
 	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
 	f.StringVar(&intentFile, "intent", "", "`FILE` that says which networks there are; without it there is one, default, with every port")
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least `LEVEL` to log: debug, info, warn or error")
+	f.Lookup("log-level").DefValue = "info"
 	format := &outputFlag{value: "text", allowed: []string{"text", "json"}}
 	f.Var(format, "log-format", "form of the log on standard error")
 	for flag, words := range map[string][]string{"log-level": {"debug", "info", "warn", "error"}, "log-format": format.allowed} {

@@ -65,6 +65,14 @@ func TestAges(t *testing.T) {
 	}
 }
 
+func TestPortNumbers(t *testing.T) {
+	for n, want := range map[uint32]string{0: "", 7: "7", 0xfffffffe: "LOCAL"} {
+		if got := portNumber(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestListenAddress(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{":6653", "tcp::6653"}, {"tcp:127.0.0.1:6653", "tcp:127.0.0.1:6653"}, {"[::1]:0", "tcp:[::1]:0"},

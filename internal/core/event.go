@@ -55,6 +55,7 @@ type Punt struct {
 	Reason  pipeline.Reason
 	Segment binding.Segment
 	Port    binding.PortKey
+	Known   pipeline.Known // of the sender; for pipeline.ReasonLearn only
 	Frame   []byte
 }
 

@@ -30,7 +30,7 @@ func (c *Core) Explain(now time.Time, key binding.Key) view.Explanation {
 		fact(&x, searching, "the searches of this controller")
 	}
 	if at, ok := c.probed[key]; ok && c.now-at < probedSpan {
-		fact(&x, fmt.Sprintf("a host probed for it %s ago, to take it for itself", ago(c.now-at)), "an ARP probe or DAD solicitation")
+		fact(&x, fmt.Sprintf("a host probed for it %s ago, to take it for itself", ago(c.now-at)), "an ARP probe")
 	}
 	c.explainOutcome(&x, network, key, b, state)
 	return x

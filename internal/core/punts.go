@@ -58,7 +58,7 @@ func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
 	case binding.RefusedFull:
 		return false
 	case binding.Known:
-		if e.Reason != pipeline.ReasonLearn || c.now-station.Learned < settled {
+		if !c.missing(e, e.Known.Station, station.Learned) {
 			return true
 		}
 	case binding.Moved:
@@ -75,6 +75,12 @@ func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
 	return true
 }
 
+// missing says whether a switch lacks flows that it was given: it asks to learn
+// what has been known for a while.
+func (c *Core) missing(e *Punt, known bool, since int64) bool {
+	return e.Reason == pipeline.ReasonLearn && !known && c.now-since >= settled
+}
+
 // hearAddress learns the sender's address from the subject. known says that
 // the address can be answered for now.
 func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known bool) {
@@ -83,12 +89,12 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		c.counters.teaching[teaching]++
 		return key, false
 	}
+	delete(c.probed, evidence.Key)
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
 	switch verdict {
 	case binding.Known:
-		if b := change.New; b != nil && e.Reason == pipeline.ReasonLearn && b.Switch == sw.ID && c.now-b.Learned >= settled {
-			// The copy says that the switch does not know it: give it the flows again.
+		if b := change.New; b != nil && b.Switch == sw.ID && c.missing(e, e.Known.Address, b.Learned) {
 			sendBinding(sw, binding.Change{New: b})
 		}
 	case binding.RefusedFixed:
@@ -234,9 +240,13 @@ func (c *Core) floodEverywhere(segment binding.Segment, asker resolve.Asker) {
 	}
 }
 
-// hostProbed remembers that a host is about to take an address: until it has,
-// a question of isat's own would look to it like a rival's (RFC 5227 §2.1.1).
+// hostProbed remembers that a host is about to take an IPv4 address: until it
+// has, a question of isat's own would look to it like a rival's (RFC 5227
+// §2.1.1). IPv6 tells the two apart by their source (RFC 4862 §5.4.3).
 func (c *Core) hostProbed(key binding.Key) {
+	if !key.Is4() {
+		return
+	}
 	if len(c.probed) >= maxProbed {
 		c.sweepProbed()
 	}

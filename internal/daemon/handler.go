@@ -125,6 +125,9 @@ func (d *daemon) PacketIn(s *ofconn.Session, v *openflow.PacketIn2View, out []by
 		}
 	}
 	punt := core.Punt{Switch: s.DatapathID(), Reason: reason, Segment: segment, Port: at, Frame: slices.Clone(v.Packet)}
+	if reason == pipeline.ReasonLearn {
+		punt.Known = pipeline.KnownOf(v)
+	}
 	select {
 	case d.events <- punt:
 	default:

@@ -141,6 +141,7 @@ func TestUnreadableFile(t *testing.T) {
 		"too large":         {strings.Repeat("#", MaxFileSize+1), "intent.yaml:1:1: read intent: the file has 16777217 octets, more than the 16777216 that are read"},
 		"nested lists":      {strings.Repeat("- ", 1000), "intent.yaml:1:33: parse intent: nested deeper than 16"},
 		"nested mappings":   {strings.Repeat("{a: ", 1000), "intent.yaml:1:65: parse intent: nested deeper than 16"},
+		"many keys":         {strings.Repeat("a: b\n", 1000), "intent.yaml:65:2: parse intent: more than 64 keys in a row"},
 		"nested keys":       {strings.Repeat("? ", 1000), "intent.yaml:1:33: parse intent: nested deeper than 16"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -260,20 +261,39 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// A file of the largest size that matters is read in reasonable time; a quadratic step
-// would show as a timeout.
+// Files are read in time linear in their size, be they one long line; a quadratic step
+// would show as a timeout. What fails is reported up to a limit.
 func TestManyBindings(t *testing.T) {
-	const count = 50_000
-	var b strings.Builder
-	b.WriteString("kind: network\nname: big\nnumber: 2\nsubnets:\n  - prefix: 10.0.0.0/8\nbindings:\n")
+	const count = 20_000
+	var block, line strings.Builder
+	block.WriteString("kind: network\nname: big\nnumber: 2\nsubnets:\n  - prefix: 10.0.0.0/8\nbindings:\n")
+	line.WriteString(`{"kind": "network", "name": "big", "number": 2, "bindings": [`)
 	for i := range count {
-		fmt.Fprintf(&b, "  - {ip: 10.%d.%d.%d, mac: 02:00:00:%02x:%02x:%02x}\n", i>>14, i>>7&0x7f, i&0x7f+1, i>>16, i>>8&0xff, i&0xff)
+		ip := fmt.Sprintf("10.%d.%d.%d", i>>14, i>>7&0x7f, i&0x7f+1)
+		fmt.Fprintf(&block, "  - {ip: %s, mac: 02:00:00:00:00:01}\n", ip)
+		if i > 0 {
+			line.WriteString(", ")
+		}
+		fmt.Fprintf(&line, `{"ip": "%s", "macs": ["02:00:00:00:00:01", "02:00:00:00:00:02"]}`, ip)
 	}
-	got, err := Parse("big.yaml", []byte(b.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, _ := got.ByNumber(2); len(n.Bindings) != count {
-		t.Errorf("%d bindings: want %d", len(n.Bindings), count)
+	line.WriteString("]}")
+	for name, text := range map[string]string{"block": block.String(), "one line": line.String()} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse("big.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, _ := got.ByNumber(2); len(n.Bindings) != count {
+				t.Errorf("%d bindings: want %d", len(n.Bindings), count)
+			}
+			_, err = Parse("big.yaml", []byte(strings.ReplaceAll(text, "02:", "03:")))
+			var list Errors
+			if !errors.As(err, &list) || len(list) != maxErrors+1 {
+				t.Fatalf("%d errors: want %d", len(list), maxErrors+1)
+			}
+			if last := list[maxErrors].Message; !strings.HasSuffix(last, "more faults, from here on") {
+				t.Errorf("the last error is %q", last)
+			}
+		})
 	}
 }

@@ -22,6 +22,7 @@ const MaxFileSize = 16 << 20
 const (
 	maxNesting = 16
 	maxIndent  = 128
+	maxKeys    = 64 // of one mapping, whose time to parse grows with their square
 )
 
 // readText gives the file's text with line breaks made equal, or reports why it isn't
@@ -157,7 +158,7 @@ func checkTokens(src *source, tokens token.Tokens) bool {
 		fine = false
 		src.fail(src.at(t), format, args...)
 	}
-	flow, entries, line := 0, 0, 0
+	flow, entries, keys, line := 0, 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
 			line, entries = t.Position.Line, 0
@@ -173,10 +174,18 @@ func checkTokens(src *source, tokens token.Tokens) bool {
 			refuse(t, "parse intent: tags and directives are not supported: leave %q out", shorten(strings.TrimSpace(t.Value)))
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
+			keys = 0
 		case token.SequenceEndType, token.MappingEndType:
 			flow--
 		case token.SequenceEntryType, token.MappingKeyType:
 			entries++
+			keys = 0
+		case token.MappingValueType:
+			keys++
+		}
+		if keys > maxKeys {
+			refuse(t, "parse intent: more than %d keys in a row", maxKeys)
+			return false
 		}
 		if flow > maxNesting || entries > maxNesting {
 			refuse(t, "parse intent: nested deeper than %d", maxNesting)

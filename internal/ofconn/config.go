@@ -26,7 +26,8 @@ type Config struct {
 	// Default 10 s.
 	HandshakeTimeout time.Duration
 	// WriteTimeout is how long a switch may refuse to take the bytes of one
-	// write (at most 256 KiB). Default 10 s.
+	// write (about 256 KiB at most); as little as three quarters of it may end
+	// the session. Default 10 s.
 	WriteTimeout time.Duration
 
 	// MaxSessions bounds the connections that are open at a time; one more is

@@ -270,10 +270,10 @@ func TestHandshakeTimeouts(t *testing.T) {
 						break
 					}
 				}
-				speaks.Wait()
 				if took := time.Since(start); took != tc.after {
 					t.Errorf("closed after %v, want %v", took, tc.after)
 				}
+				speaks.Wait()
 				synctest.Wait()
 				if n := r.log.lines("did not finish the handshake"); n != 1 {
 					t.Errorf("log:\n%s", r.log)

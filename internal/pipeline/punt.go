@@ -73,6 +73,12 @@ func Meters() []openflow.MeterMod {
 	return meters
 }
 
+// Known is what the tables knew of the sender when a packet was punted.
+type Known struct {
+	Station bool // the MAC is at home on the port
+	Address bool // the address that the packet states is the MAC's, or it states none
+}
+
 // PuntOf reads from a packet-in why it was sent, the segment it belongs to and
 // the attachment it came in on. ok is false if it is no punt of the pipeline.
 // It allocates nothing.
@@ -81,4 +87,12 @@ func PuntOf(v *openflow.PacketIn2View) (reason Reason, in binding.Segment, at bi
 		return 0, binding.Segment{}, 0, false
 	}
 	return Reason(v.Userdata[0]), SegmentOf(v.U64(fieldSegment)), binding.PortKey(v.U64(fieldIngress)), true
+}
+
+// KnownOf reads from a packet-in of ReasonLearn what the switch knew of the
+// sender.
+func KnownOf(v *openflow.PacketIn2View) Known {
+	flags := v.U64(fieldFlags)
+	has := func(f flag) bool { return flags&(1<<f) != 0 }
+	return Known{Station: has(flagStation), Address: !has(flagAddress) || has(flagOwner) || has(flagStale)}
 }

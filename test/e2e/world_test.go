@@ -430,3 +430,5 @@ func hosts(name string, n int) lab.Topology {
 	}
 	return t
 }
+
+func addr(s string) [16]byte { return netip.MustParseAddr(s).As16() }
