@@ -61,12 +61,11 @@ func TestRestartChangesNothing(t *testing.T) {
 		w.must("h1", "ping", "-c", "1", "-W", "3", fmt.Sprintf("10.0.0.%d", i))
 		w.must("h1", "ping", "-c", "1", "-W", "3", fmt.Sprintf("fd00::%d", i))
 	}
-	// Stale bindings would be confirmed by the kernels' own probes sooner or
-	// later; the test wants a world that does not change.
-	for _, b := range w.bindings("", "") {
-		if b.State == "stale" {
-			w.resolve(b.IP)
-		}
+	// The kernels will check their neighbours within seconds, and teach what is
+	// not known yet; the test wants a world that does not change.
+	for i := 1; i <= 4; i++ {
+		w.resolve(fmt.Sprintf("fd00::%d", i))
+		w.resolve(fmt.Sprintf("fe80::ff:fe00:%d", i))
 	}
 	w.settled()
 	known := names(w)
