@@ -130,7 +130,10 @@ func (c *Core) question(sw *switchState, e *Punt) {
 	case resolve.AskersOwn, resolve.NoQuestion:
 		c.floodFrom(sw, e.Segment, e.Port, e.Frame)
 	case resolve.OwnerOnly:
-		c.direct(c.table.Lookup(key), resolve.Asker{At: at, Frame: e.Frame})
+		asker := resolve.Asker{At: at, Frame: e.Frame}
+		if !c.direct(c.table.Lookup(key), asker) {
+			c.floodEverywhere(key.Segment, asker)
+		}
 	case resolve.NotKnown, resolve.NotReachable:
 		c.search(key, resolve.Asker{At: at, MAC: s.Frame.Src, Frame: e.Frame}, s.IsProbe())
 	}
@@ -197,8 +200,8 @@ func (c *Core) release(key binding.Key, answered packet.MAC) {
 		if reply, answering := resolve.Reply(b, &s, nil); answering == resolve.Answered {
 			c.counters.released++
 			c.deliver(asker.At, reply)
-		} else {
-			c.direct(b, asker)
+		} else if !c.direct(b, asker) {
+			c.floodEverywhere(key.Segment, asker)
 		}
 	}
 	c.searchFound(key, found)

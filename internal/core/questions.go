@@ -76,7 +76,7 @@ func (c *Core) tickProbes() {
 		if home == nil || p.sent >= probeTries {
 			delete(c.probes, key)
 			for _, id := range p.ids {
-				c.finish(id, key, p.sent, p.began, false, fmt.Sprintf("no answer to %d requests by unicast", p.sent))
+				c.finish(id, key, p.sent, p.began, false, "")
 			}
 			continue
 		}
@@ -107,12 +107,13 @@ func (c *Core) searchFound(key binding.Key, f resolve.Found) {
 func (c *Core) searchFailed(e resolve.End) {
 	c.counters.unanswered++
 	for _, id := range c.waiting[e.Key] {
-		c.finish(id, e.Key, e.Sent, e.Began, false, fmt.Sprintf("no answer to %d requests to everybody", e.Sent))
+		c.finish(id, e.Key, e.Sent, e.Began, false, "")
 	}
 	delete(c.waiting, e.Key)
 }
 
-// done answers a question: found if nothing speaks against it.
+// done answers a question: found if nothing speaks against it. Whoever did not
+// answer what was sent needs no further reason.
 func (c *Core) done(id uint64, key binding.Key, sent int, began int64, why string) {
 	c.finish(id, key, sent, began, why == "", why)
 }

@@ -128,7 +128,7 @@ func (s *Session) run(ctx context.Context) {
 
 	err = s.reason
 	if s.up {
-		s.log.Info("switch disconnected", "reason", err)
+		s.log.Info("session closed", "reason", err)
 		s.srv.handler.Down(s, err)
 		return
 	}
@@ -144,7 +144,7 @@ func (s *Session) read() error {
 		return err
 	}
 	s.up = true
-	s.log.Info("switch connected", "ports", len(st.Ports), "flows", len(st.Flows),
+	s.log.Info("session open", "ports", len(st.Ports), "flows", len(st.Flows),
 		"groups", len(st.Groups), "meters", len(st.Meters), "took", time.Since(s.started))
 	s.srv.handler.Up(s, *st)
 	st = nil // a million flows are not to live as long as the session

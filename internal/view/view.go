@@ -153,7 +153,7 @@ type Resolution struct {
 	Binding *Binding `json:"binding,omitempty" doc:"Who and where"`
 	Sent    int      `json:"sent" doc:"Requests put on the wire"`
 	Took    string   `json:"took" doc:"Time until the answer, as 1.234ms"`
-	Why     string   `json:"why,omitempty" doc:"Why nobody was found"`
+	Why     string   `json:"why,omitempty" doc:"Why nothing was sent, if nobody was found"`
 }
 
 // ChangeType says what happened to an object.
