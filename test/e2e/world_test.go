@@ -34,7 +34,11 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "isat")
-		build := exec.Command("go", "build", "-o", binary, "../../cmd/isat")
+		args := []string{"build", "-o", binary}
+		if os.Getenv("ISAT_TEST_RACE") != "" {
+			args = append(args, "-race")
+		}
+		build := exec.Command("go", append(args, "../../cmd/isat")...)
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			return 1
@@ -117,7 +121,14 @@ func startIsat(t *testing.T, listen, intent string) *isat {
 		}
 		_ = p.cmd.Wait()
 	}()
-	t.Cleanup(p.kill)
+	t.Cleanup(func() {
+		p.kill()
+		for _, sign := range []string{"DATA RACE", "panic:", "fatal error:"} {
+			if log := p.log.String(); strings.Contains(log, sign) {
+				t.Errorf("isat reported %s:\n%s", sign, log)
+			}
+		}
+	})
 	select {
 	case <-ready:
 	case <-p.ended:
