@@ -248,12 +248,15 @@ func (t *Table) Remove(key Key) (Change, bool) {
 }
 
 // RemoveStation takes out a station with the learned bindings of its MAC, and
-// returns the bindings that are gone.
+// returns what that changed. Configured bindings stay, without a home.
 func (t *Table) RemoveStation(s *Station) []Change {
 	var changes []Change
 	for _, b := range slices.Clone(s.bindings) {
 		if b.Origin.Configured() {
-			t.unlink(b)
+			homeless := *b
+			homeless.Switch = 0
+			t.set(b, &homeless)
+			changes = append(changes, Change{b, &homeless})
 			continue
 		}
 		t.drop(b)

@@ -86,7 +86,7 @@ func (c *Core) Step(now time.Time, events ...Event) Effects {
 	c.effects = Effects{}
 	for _, sw := range c.switches {
 		if len(sw.out) > 0 && sw.state == connected {
-			done.Send = append(done.Send, Send{sw.ID, sw.out})
+			done.Send = append(done.Send, Send{sw.ID, sw.session, sw.out})
 			sw.out = nil
 		}
 	}

@@ -18,6 +18,7 @@ type Event interface{ apply(c *Core) }
 // SwitchUp is a switch that connected, with all that it said.
 type SwitchUp struct {
 	Switch  uint64
+	Session uint64 // tells this session from others of the switch
 	Address string // where it connected from
 	Version string // of its software
 	Ports   []fabric.Port
@@ -32,8 +33,9 @@ type SwitchDown struct {
 
 // Synced is the result of a Sync effect: Error is empty if the switch took it.
 type Synced struct {
-	Switch uint64
-	Error  string
+	Switch  uint64
+	Session uint64
+	Error   string
 }
 
 // SwitchError is an error message that a switch sent.
@@ -82,9 +84,11 @@ type Effects struct {
 	Notes   []Note
 }
 
-// Send is a run of whole OpenFlow messages for a switch.
+// Send is a run of whole OpenFlow messages for a switch. Like a Sync, it means
+// nothing to any other session than the one that it is for.
 type Send struct {
 	Switch   uint64
+	Session  uint64
 	Messages []byte
 }
 
@@ -92,9 +96,10 @@ type Send struct {
 // one bundle. The result comes back as a Synced event; until then the core
 // holds back what it has to send to the switch.
 type Sync struct {
-	Switch uint64
-	Meters []openflow.Message
-	Bundle []openflow.Message
+	Switch  uint64
+	Session uint64
+	Meters  []openflow.Message
+	Bundle  []openflow.Message
 }
 
 // Done answers a Question.

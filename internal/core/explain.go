@@ -17,7 +17,10 @@ import (
 func (c *Core) Explain(now time.Time, key binding.Key) view.Explanation {
 	c.now = now.UnixNano()
 	x := view.Explanation{Network: c.names[key.Network], VLAN: key.VLAN, IP: key.IP().String(), Facts: []view.Fact{}}
-	network, _ := c.intent.ByNumber(key.Network)
+	network, ok := c.intent.ByNumber(key.Network)
+	if !ok {
+		network = &intent.Network{} // it went while the question was on its way
+	}
 	c.explainIntent(&x, network, key)
 	b := c.table.Lookup(key)
 	if b != nil {

@@ -19,7 +19,7 @@ const settled = int64(1e9)
 func (e Punt) apply(c *Core) {
 	c.counters.punts[e.Reason]++
 	sw := c.switches[e.Switch]
-	if sw == nil || sw.state == away || sw.networks[e.Port] != e.Segment.Network {
+	if sw == nil || sw.state == away || !sw.member(e.Port, e.Segment.Network) {
 		c.counters.stray++
 		return
 	}
@@ -108,6 +108,7 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 	default:
 		c.spread(change, nil)
 	}
+	c.searches.SignOfLife(evidence.Key)
 	b := c.table.Lookup(evidence.Key)
 	return evidence.Key, b != nil && b.State == binding.Reachable && b.MAC == evidence.MAC
 }
@@ -132,7 +133,7 @@ func (c *Core) question(sw *switchState, e *Punt) {
 	case resolve.OwnerOnly:
 		asker := resolve.Asker{At: at, Frame: e.Frame}
 		if !c.direct(c.table.Lookup(key), asker) {
-			c.floodEverywhere(key.Segment, asker)
+			c.flood(key.Segment, asker)
 		}
 	case resolve.NotKnown, resolve.NotReachable:
 		c.search(key, resolve.Asker{At: at, MAC: s.Frame.Src, Frame: e.Frame}, s.IsProbe())
@@ -145,17 +146,20 @@ func (c *Core) question(sw *switchState, e *Punt) {
 func (c *Core) search(key binding.Key, asker resolve.Asker, probe bool) {
 	if probe {
 		c.hostProbed(key)
-		verdict := c.searches.Relay(c.now, key, asker.MAC)
+		verdict := c.searches.Relay(c.now, key, asker)
 		c.counters.asking[verdict]++
 		if verdict == resolve.Relayed {
-			c.floodEverywhere(key.Segment, asker)
+			c.flood(key.Segment, asker)
 		}
 		return
 	}
 	verdict := c.searches.Ask(c.now, key, asker)
 	c.counters.asking[verdict]++
-	if verdict == resolve.Started {
+	switch verdict {
+	case resolve.Started:
 		c.solicit(key, asker, 1)
+	case resolve.Spread:
+		c.flood(key.Segment, asker)
 	}
 }
 
@@ -168,7 +172,11 @@ func (c *Core) solicit(key binding.Key, asker resolve.Asker, try int) {
 			return
 		}
 	}
-	c.floodEverywhere(key.Segment, asker)
+	if asker.At == (binding.Location{}) {
+		c.floodEverywhere(key.Segment, asker.Frame)
+		return
+	}
+	c.flood(key.Segment, asker)
 }
 
 // direct hands the asker's own frame to the owner of an address alone.
@@ -182,6 +190,13 @@ func (c *Core) direct(b *binding.Binding, asker resolve.Asker) bool {
 	c.counters.directed++
 	c.deliver(station.Location(), frame)
 	return true
+}
+
+// released answers who waits for a binding that did not come from a packet.
+func (c *Core) released(b *binding.Binding) {
+	if b != nil && b.State == binding.Reachable {
+		c.release(b.Key, packet.MAC{})
+	}
 }
 
 // release answers all who waited for an address that is known now, but the one
@@ -201,7 +216,7 @@ func (c *Core) release(key binding.Key, answered packet.MAC) {
 			c.counters.released++
 			c.deliver(asker.At, reply)
 		} else if !c.direct(b, asker) {
-			c.floodEverywhere(key.Segment, asker)
+			c.flood(key.Segment, asker)
 		}
 	}
 	c.searchFound(key, found)
@@ -227,19 +242,24 @@ func (c *Core) floodFrom(sw *switchState, segment binding.Segment, from binding.
 	if from != 0 {
 		in = pipeline.PortNumber(from)
 	}
+	c.counters.flooded++
 	sw.out = openflow.AppendPacketOut(sw.out, xid, in, pipeline.FloodActions(nil, segment), frame)
 }
 
-// floodEverywhere sends the asker's frame to every other port of the network,
-// on every switch.
-func (c *Core) floodEverywhere(segment binding.Segment, asker resolve.Asker) {
+// flood sends the asker's frame to every other port of the network on the
+// asker's switch. Another switch that is linked to it does its part when the
+// frame gets there.
+func (c *Core) flood(segment binding.Segment, asker resolve.Asker) {
+	if sw := c.switches[asker.At.Switch]; sw != nil {
+		c.floodFrom(sw, segment, asker.At.Port, asker.Frame)
+	}
+}
+
+// floodEverywhere sends a frame of isat's own to every port of the network, on
+// every switch.
+func (c *Core) floodEverywhere(segment binding.Segment, frame []byte) {
 	for _, sw := range c.switches {
-		var from binding.PortKey
-		if sw.ID == asker.At.Switch {
-			from = asker.At.Port
-		}
-		c.counters.flooded++
-		c.floodFrom(sw, segment, from, asker.Frame)
+		c.floodFrom(sw, segment, 0, frame)
 	}
 }
 

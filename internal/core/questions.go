@@ -43,9 +43,10 @@ func (e Question) apply(c *Core) {
 		return
 	}
 	c.waiting[key] = append(c.waiting[key], e.ID)
-	if c.searches.Insist(c.now, key, ownRequest(key, packet.Broadcast)) == resolve.Started {
+	frame := ownRequest(key, packet.Broadcast)
+	if c.searches.Insist(c.now, key, frame) == resolve.Started {
 		c.counters.solicits++
-		c.floodEverywhere(key.Segment, resolve.Asker{Frame: ownRequest(key, packet.Broadcast)})
+		c.floodEverywhere(key.Segment, frame)
 	}
 }
 

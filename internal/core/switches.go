@@ -31,6 +31,7 @@ var connectionNames = [...]string{away: "away", syncing: "syncing", connected: "
 type switchState struct {
 	fabric.Switch
 	state       connection
+	session     uint64
 	since       int64
 	address     string
 	version     string
@@ -55,6 +56,12 @@ func (sw *switchState) send(m openflow.Message) {
 func (sw *switchState) add(f openflow.FlowMod)    { sw.send(&f) }
 func (sw *switchState) remove(f openflow.FlowMod) { f = pipeline.Delete(f); sw.send(&f) }
 
+// member says whether an attachment exists and belongs to a network.
+func (sw *switchState) member(at binding.PortKey, network uint32) bool {
+	number, ok := sw.networks[at]
+	return ok && number == network
+}
+
 // attach works out the attachments anew.
 func (sw *switchState) attach(in *intent.Intent) {
 	sw.attachments = sw.Attachments(in)
@@ -78,16 +85,17 @@ func (e SwitchUp) apply(c *Core) {
 	for _, p := range e.Ports {
 		sw.Ports[p.Number] = p
 	}
-	sw.state, sw.since, sw.address, sw.version, sw.out = syncing, c.now, e.Address, e.Version, nil
+	sw.state, sw.session, sw.since, sw.address, sw.version = syncing, e.Session, c.now, e.Address, e.Version
 	sw.attach(c.intent)
 	c.forgetUnattached(sw)
 	restored := c.restore(sw, pipeline.Remember(e.Dump.Flows))
+	sw.out = nil // the comparison knows it all
 	d := e.Dump.Compare(c.wanted(sw), sw.base.Groups, sw.base.Meters)
 	sw.sync = view.Sync{
 		Kept: d.Kept, Added: d.Added, Changed: d.Changed, Removed: d.Removed,
 		Groups: d.GroupChanges, Meters: d.MeterChanges, Restored: restored, At: time.Unix(0, c.now),
 	}
-	c.effects.Sync = append(c.effects.Sync, Sync{sw.ID, d.Meters, d.Bundle})
+	c.effects.Sync = append(c.effects.Sync, Sync{sw.ID, sw.session, d.Meters, d.Bundle})
 	c.note(slog.LevelInfo, "switch connected", slog.String("switch", sw.label()), slog.String("address", e.Address),
 		slog.Int("ports", len(sw.attachments)), slog.Int("kept", d.Kept), slog.Int("added", d.Added),
 		slog.Int("changed", d.Changed), slog.Int("removed", d.Removed), slog.Int("restored", restored))
@@ -108,7 +116,7 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 	for _, s := range m.Stations {
 		key := s.Key
 		key.Switch = sw.ID
-		if sw.networks[s.Port] != key.Network || c.table.Station(key) != nil {
+		if !sw.member(s.Port, key.Network) || c.table.Station(key) != nil {
 			continue
 		}
 		if _, station, _ := c.table.HearStation(c.now-int64(s.Age), key, s.Port); station != nil {
@@ -127,8 +135,10 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 		})
 		if change.New != nil {
 			restored++
-			// The other switches that are connected have to hear of it.
+			// The other switches that are connected have to hear of it, and who
+			// waits for it anywhere.
 			c.spread(change, sw)
+			c.released(change.New)
 		}
 	}
 	return restored
@@ -172,7 +182,7 @@ func ownedOn(b *binding.Binding, sw *switchState) bool {
 
 func (e Synced) apply(c *Core) {
 	sw := c.switches[e.Switch]
-	if sw == nil || sw.state != syncing {
+	if sw == nil || sw.state != syncing || sw.session != e.Session {
 		return
 	}
 	if e.Error != "" {
@@ -258,12 +268,13 @@ func (c *Core) forgetUnattached(sw *switchState) {
 	var gone []*binding.Station
 	for at := range c.table.Places(sw.ID) {
 		network, ok := sw.networks[at.Port]
+		before := len(gone)
 		for s := range c.table.StationsAt(at) {
 			if !ok || s.Network != network {
 				gone = append(gone, s)
 			}
 		}
-		if !ok {
+		if len(gone) > before {
 			c.searches.Forget(at)
 		}
 	}
@@ -279,7 +290,9 @@ func (c *Core) removeStation(sw *switchState, s *binding.Station) {
 	c.changedStation(view.Deleted, s)
 	for _, change := range c.table.RemoveStation(s) {
 		c.spread(change, nil)
-		c.counters.forgotten++
+		if change.New == nil {
+			c.counters.forgotten++
+		}
 	}
 }
 
@@ -316,6 +329,7 @@ func (c *Core) setIntent(in *intent.Intent) {
 	}
 	for _, change := range c.table.Configure(c.now, want) {
 		c.spread(change, nil)
+		c.released(change.New)
 	}
 }
 

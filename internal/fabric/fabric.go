@@ -28,10 +28,14 @@ type Switch struct {
 // FormatID prints a datapath id as its 16 hexadecimal digits.
 func FormatID(id uint64) string { return fmt.Sprintf("%016x", id) }
 
+// portMax16 is where the reserved port numbers begin in the 16-bit form, in
+// which registers and port keys hold them. Open vSwitch numbers its ports below.
+const portMax16 = 0xff00
+
 // Usable says whether a port number stands for a place where hosts can be: a
 // numbered port, or the bridge's own local port.
 func Usable(number uint32) bool {
-	return number != 0 && number < openflow.PortMax || number == openflow.PortLocal
+	return number != 0 && number < portMax16 || number == openflow.PortLocal
 }
 
 // Name is the bridge's name, which Open vSwitch gives to the local port.

@@ -55,6 +55,8 @@ type Asker struct {
 	Frame []byte // the searches keep it: give a copy
 }
 
+func (a Asker) placeless() bool { return a.At == binding.Location{} }
+
 // Asking is the verdict on a question whose answer is not known.
 type Asking uint8
 
@@ -62,6 +64,7 @@ type Asking uint8
 const (
 	Started       Asking = iota + 1 // send the request now
 	Joined                          // a search is under way: the asker waits for it
+	Spread                          // likewise, but it has not reached this switch yet: send the request on there
 	Relayed                         // a probe: send it on now (conformance P3, N7)
 	RelayLimited                    // this prober was sent on less than a second ago
 	Silent                          // nobody answered recently (conformance L4)
@@ -71,7 +74,7 @@ const (
 )
 
 var askingNames = [...]string{
-	Started: "started", Joined: "joined", Relayed: "relayed", RelayLimited: "relay-limited", Silent: "silent",
+	Started: "started", Joined: "joined", Spread: "spread", Relayed: "relayed", RelayLimited: "relay-limited", Silent: "silent",
 	RefusedParked: "refused-parked", RefusedPort: "refused-port", RefusedNet: "refused-network",
 }
 
@@ -107,6 +110,9 @@ type search struct {
 	due    int64 // when the next request goes out, or the search gives up
 	place  int   // in the heap
 	from   binding.Location
+	// The switches that the present request has reached. It gets to a second
+	// one as any broadcast does, through a port of it.
+	reached []uint64
 }
 
 type silence struct {
@@ -118,6 +124,7 @@ type silence struct {
 type prober struct {
 	key binding.Key
 	mac packet.MAC
+	on  uint64 // switch that relays
 }
 
 // Searches remembers questions without an answer. Its owner calls Tick when
@@ -181,26 +188,36 @@ func (s *Searches) Ask(now int64, key binding.Key, asker Asker) Asking {
 // Insist starts or joins a search whatever was found before: the operator
 // asks. The asker has no place, and gets no packet.
 func (s *Searches) Insist(now int64, key binding.Key, frame []byte) Asking {
-	if s.active[key] != nil {
+	asker := Asker{Frame: frame}
+	if q := s.active[key]; q != nil {
+		// The search has to go on for the operator, even if the port of those
+		// who began it goes.
+		if !slices.ContainsFunc(q.askers, Asker.placeless) {
+			q.askers = append(q.askers, asker)
+		}
 		return Joined
 	}
-	s.start(now, key, Asker{Frame: frame})
+	s.start(now, key, asker)
 	return Started
 }
 
 func (s *Searches) start(now int64, key binding.Key, asker Asker) {
-	q := &search{key: key, askers: []Asker{asker}, sent: 1, began: now, due: now + s.limits.Interval, from: asker.At}
+	q := &search{key: key, askers: []Asker{asker}, sent: 1, began: now, due: now + s.limits.Interval, from: asker.At,
+		reached: []uint64{asker.At.Switch}}
 	s.active[key] = q
 	heap.Push(&s.queue, q)
 	s.perPort[q.from]++
 	s.perNet[key.Network]++
 }
 
-// join parks an asker with a search. One that asks again replaces itself.
+// join parks an asker with a search. One that waits already waits on, where it
+// asked first: what another switch hears of it came through that place.
 func (s *Searches) join(q *search, asker Asker) Asking {
-	same := func(a Asker) bool { return a.MAC == asker.MAC && a.At == asker.At }
-	if i := slices.IndexFunc(q.askers, same); i >= 0 {
-		q.askers[i] = asker
+	if !slices.Contains(q.reached, asker.At.Switch) {
+		q.reached = append(q.reached, asker.At.Switch)
+		return Spread
+	}
+	if slices.ContainsFunc(q.askers, func(a Asker) bool { return a.MAC == asker.MAC }) {
 		return Joined
 	}
 	if len(q.askers) >= s.limits.ParkedPerTarget {
@@ -211,9 +228,9 @@ func (s *Searches) join(q *search, asker Asker) Asking {
 }
 
 // Relay decides on a probe for an unknown address: each prober's goes to every
-// other port, at most once a second (conformance P3, N7).
-func (s *Searches) Relay(now int64, key binding.Key, mac packet.MAC) Asking {
-	p := prober{key, mac}
+// other port of the switch, at most once a second (conformance P3, N7).
+func (s *Searches) Relay(now int64, key binding.Key, asker Asker) Asking {
+	p := prober{key, asker.MAC, asker.At.Switch}
 	if last, ok := s.probers[p]; ok && now-last < s.limits.Interval {
 		return RelayLimited
 	}
@@ -236,6 +253,10 @@ func (s *Searches) Found(key binding.Key) (Found, bool) {
 	s.end(q)
 	return Found{Askers: q.askers, Sent: q.sent, Began: q.began}, true
 }
+
+// SignOfLife clears the silence of an address that was heard, even if not well
+// enough to be answered for (conformance L4).
+func (s *Searches) SignOfLife(key binding.Key) { delete(s.silent, key) }
 
 // Forget drops the searches and parked askers of a place that is gone.
 func (s *Searches) Forget(at binding.Location) {
@@ -269,6 +290,7 @@ func (s *Searches) Tick(now int64) (requests []Request, ends []End) {
 			continue
 		}
 		q.sent++
+		q.reached = append(q.reached[:0], q.askers[0].At.Switch)
 		q.due = now + s.limits.Interval
 		heap.Fix(&s.queue, 0)
 		requests = append(requests, Request{q.key, q.askers[0], q.sent})
@@ -312,7 +334,8 @@ func (s *Searches) schedule(now int64) {
 }
 
 // sweepOld drops probers of more than a second ago, and silences that ended
-// long enough ago not to count for the next back-off.
+// long enough ago not to count for the next back-off. One whose address is
+// being searched again counts if that search fails.
 func (s *Searches) sweepOld(now int64) {
 	for p, last := range s.probers {
 		if now-last >= s.limits.Interval {
@@ -320,7 +343,7 @@ func (s *Searches) sweepOld(now int64) {
 		}
 	}
 	for key, quiet := range s.silent {
-		if now >= quiet.until+quiet.span {
+		if now >= quiet.until+quiet.span && s.active[key] == nil {
 			delete(s.silent, key)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/isat-sdn/isat/internal/lab"
+	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -317,3 +318,126 @@ func groupSenders(s *stage) {
 }
 
 var packetsOf = regexp.MustCompile(`n_packets=(\d+)`)
+
+const vlanIntent = `
+kind: network
+name: blue
+number: 100
+ports:
+  - {switch: s1, port: h3}
+  - {switch: s1, port: h4, vlan: 10}
+`
+
+// Frames with VLAN tags: those of hosts that tag themselves on ordinary ports,
+// and those of a trunk that the intent speaks of.
+func TestConformanceVLAN(t *testing.T) {
+	s := newStage(t, "conf-vlan", 4, vlanIntent)
+	s.cables = []cable{{from: "h1", to: "h2"}, {from: "h2", to: "h1"}, {"h3", "h4", 0, 10}, {"h4", "h3", 10, 0}}
+	s.run("A10-hosts-own-tags", hostsOwnTags)
+	s.run("A10-search-keeps-the-tag", searchKeepsTheTag)
+	s.run("A10-trunk", trunk)
+}
+
+// bindingIn waits until an address is bound in a network, or a VLAN inside it.
+func (s *stage) bindingIn(network string, vlan uint16, ip string, mac packet.MAC) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("%s at %s in %s vlan %d", ip, mac, network, vlan), func() (bool, string) {
+		list := s.bindings(network, ip)
+		return slices.ContainsFunc(list, func(b view.Binding) bool {
+			return b.VLAN == vlan && b.MAC == mac.String() && b.State == "reachable"
+		}), fmt.Sprint(list)
+	})
+}
+
+// conformance: A10
+func hostsOwnTags(s *stage) {
+	// One address, three owners: untagged, in VLAN 10 and in VLAN 20.
+	owners := map[uint16]guest{0: s.guest("h1"), 10: s.guest("h1"), 20: s.guest("h1")}
+	shared, shared6 := owners[0].ip, owners[0].ip6
+	for vlan, owner := range owners {
+		owner.ip, owner.ip6 = shared, shared6
+		owners[vlan] = owner
+		s.send("h1", tagged(owner.asks(shared), vlan))
+		s.send("h1", tagged(owner.advertise(false, false, true), vlan))
+		s.bindingIn("default", vlan, shared, owner.mac)
+		s.bindingIn("default", vlan, shared6, owner.mac)
+	}
+	s.still()
+	s.received()
+	asker := s.guest("h2")
+	for vlan, owner := range owners {
+		what := fmt.Sprint("VLAN ", vlan)
+		s.exchange(what, "h2", tagged(asker.asks(shared), vlan), at("h2", tagged(answer(owner, asker), vlan)))
+		s.exchange(what+", NS", "h2", tagged(asker.solicits(shared6), vlan), at("h2", tagged(advertised(owner, asker, false), vlan)))
+		s.exchange(what+", NS with a nonce, which isat answers", "h2", tagged(asker.solicitsWith(shared6, option(14, 1, 2, 3, 4, 5, 6)), vlan),
+			at("h2", tagged(advertised(owner, asker, false), vlan)))
+		s.exchange(what+", DAD", "h2", tagged(asker.probes(shared6, 1, 2, 3, 4, 5, 6), vlan), at("h2", tagged(defended(owner, false), vlan)))
+	}
+	// The tag's priority comes back as well; one without a VLAN belongs to the
+	// untagged frames (IEEE 802.1Q §9.6).
+	for _, c := range []struct{ tci, vlan uint16 }{{5<<13 | 10, 10}, {3 << 13, 0}} {
+		s.exchange(fmt.Sprintf("tag %#x", c.tci), "h2", tag(asker.asks(shared), c.tci), at("h2", tag(answer(owners[c.vlan], asker), c.tci)))
+		s.exchange(fmt.Sprintf("tag %#x, NS", c.tci), "h2", tag(asker.solicits(shared6), c.tci), at("h2", tag(advertised(owners[c.vlan], asker, false), c.tci)))
+	}
+}
+
+// conformance: A10
+func searchKeepsTheTag(s *stage) {
+	// Known without a tag, unknown in VLAN 30: found there by a search.
+	untagged, owner, asker := s.known4(s.guest("h1")), s.guest("h1"), s.guest("h2")
+	owner.ip = untagged.ip
+	const tci = 4<<13 | 30
+	s.send("h2", tag(asker.asks(owner.ip), tci))
+	s.waitFrame("h1", tag(asker.asks(owner.ip), tci))
+	s.send("h1", tag(answer(owner, asker), 30))
+	s.waitFrame("h2", tag(answer(owner, asker), 30))
+	s.bindingIn("default", 30, owner.ip, owner.mac)
+	s.bindingIn("default", 0, owner.ip, untagged.mac)
+	s.still()
+	s.received()
+	s.exchange("without a tag", "h2", asker.asks(owner.ip), at("h2", answer(untagged, asker)))
+	s.exchange("in VLAN 30", "h2", tag(asker.asks(owner.ip), 30), at("h2", tag(answer(owner, asker), 30)))
+	// A probe in another VLAN meets neither.
+	probe := tag(asker.probesFor(owner.ip), 31)
+	s.exchange("probe in VLAN 31", "h2", probe, at("h1", probe))
+}
+
+// conformance: A10
+func trunk(s *stage) {
+	inside, outside := s.guest("h3"), s.guest("h4") // both in blue; h4 tags it with 10
+	s.send("h3", inside.asks(inside.ip))
+	s.send("h3", inside.advertise(false, false, true))
+	s.send("h4", tag(outside.asks(outside.ip), 10))
+	s.send("h4", tag(outside.advertise(false, false, true), 10))
+	for _, g := range []guest{inside, outside} {
+		s.bindingIn("blue", 0, g.ip, g.mac)
+		s.bindingIn("blue", 0, g.ip6, g.mac)
+	}
+	s.still()
+	s.received()
+	s.exchange("from the trunk", "h4", tag(outside.asks(inside.ip), 10), at("h4", tag(answer(inside, outside), 10)))
+	s.exchange("to the trunk", "h3", inside.asks(outside.ip), at("h3", answer(outside, inside)))
+	s.exchange("NS from the trunk", "h4", tag(outside.solicits(inside.ip6), 10), at("h4", tag(advertised(inside, outside, false), 10)))
+	s.exchange("NS to the trunk", "h3", inside.solicits(outside.ip6), at("h3", advertised(outside, inside, false)))
+	prober := s.guest("h4")
+	s.exchange("DAD from the trunk", "h4", tag(prober.probes(inside.ip6, 1, 2, 3, 4, 5, 6), 10), at("h4", tag(defended(inside, false), 10)))
+	// What is known in blue is not known elsewhere, and other tags on the trunk
+	// are nobody's.
+	stranger := s.guest("h1")
+	s.exchange("probe from the default network", "h1", stranger.probesFor(inside.ip), at("h2", stranger.probesFor(inside.ip)))
+	s.exchange("another tag on the trunk", "h4", tag(outside.asks(inside.ip), 20))
+	s.exchange("no tag on the trunk", "h4", outside.asks(inside.ip))
+	// A search for an unknown address crosses from tag to no tag.
+	free := prober.probesFor(s.guest("h3").ip)
+	s.exchange("probe from the trunk", "h4", tag(free, 10), at("h3", free))
+	back := stranger.probesFor(s.guest("h3").ip)
+	s.exchange("probe to the trunk", "h3", back, at("h4", tag(back, 10)))
+}
+
+// solicitsWith is the guest's NS with more options behind its link-layer
+// address.
+func (g guest) solicitsWith(target string, options ...[]byte) []byte {
+	m := g.solicitsFor(target)
+	m.options = slices.Concat(m.options, slices.Concat(options...))
+	return m.frame()
+}

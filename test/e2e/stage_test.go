@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/lab"
+	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -18,10 +20,18 @@ import (
 type stage struct {
 	*world
 	ports  []string
+	cables []cable
 	guests *int // how many addresses were given out
 	marks  *int // how many markers were sent
 	at     map[string]*lab.Capture
 	read   map[string]int // frames of each capture that were accounted for
+}
+
+// cable is a way for markers: out of one host and in at another of the same
+// network, with the VLAN tag that the network has on either, 0 for none.
+type cable struct {
+	from, to      string
+	tagOut, tagIn uint16
 }
 
 // newStage starts a world with the ports h1…hn.
@@ -33,6 +43,7 @@ func newStage(t *testing.T, name string, n int, intent string) *stage {
 		port := fmt.Sprintf("h%d", i+1)
 		s.ports = append(s.ports, port)
 		topology.Hosts = append(topology.Hosts, lab.Host{Name: port})
+		s.cables = append(s.cables, cable{from: port, to: fmt.Sprintf("h%d", (i+1)%n+1)})
 	}
 	s.world = newWorld(t, topology, intent)
 	for _, port := range s.ports {
@@ -47,7 +58,7 @@ func (s *stage) run(name string, f func(s *stage)) {
 	s.t.Run(name, func(t *testing.T) {
 		w := *s.world
 		w.t = t
-		sub := &stage{world: &w, ports: s.ports, guests: s.guests, marks: s.marks, at: map[string]*lab.Capture{}, read: map[string]int{}}
+		sub := &stage{world: &w, ports: s.ports, cables: s.cables, guests: s.guests, marks: s.marks, at: map[string]*lab.Capture{}, read: map[string]int{}}
 		for _, port := range s.ports {
 			sub.at[port] = w.capture(port)
 		}
@@ -77,9 +88,17 @@ func (s *stage) guest(at string) guest {
 	}
 }
 
-// on moves the guest's frames into a VLAN.
+// tag puts a VLAN tag on a frame.
 func tag(frame []byte, tci uint16) []byte {
 	return slices.Concat(frame[:12], []byte{0x81, 0, byte(tci >> 8), byte(tci)}, frame[12:])
+}
+
+// tagged is tag, but for VLAN 0.
+func tagged(frame []byte, vlan uint16) []byte {
+	if vlan == 0 {
+		return frame
+	}
+	return tag(frame, vlan)
 }
 
 // known4 announces the guest's IPv4 address, and waits until the switch answers
@@ -133,6 +152,18 @@ func (s *stage) unbound(ip string) {
 	}
 }
 
+// explain is what isat says of an address of the default network.
+func (s *stage) explain(ip string) view.Explanation {
+	s.t.Helper()
+	ctx, cancel := s.context()
+	defer cancel()
+	list, err := s.client.Explain(ctx, api.Target{IP: netip.MustParseAddr(ip), Network: "default"})
+	if err != nil || len(list) != 1 {
+		s.t.Fatalf("explain %s: %v %v", ip, list, err)
+	}
+	return list[0]
+}
+
 // markerType is the EtherType of the stage's own frames (IEEE 802, for
 // experiments).
 const markerType = 0x88b5
@@ -154,14 +185,14 @@ func (s *stage) still() {
 func (s *stage) markCables() {
 	s.t.Helper()
 	var markers [][]byte
-	for _, from := range s.ports {
+	for _, c := range s.cables {
 		*s.marks++
-		marker := frameOf(packet.Broadcast, markerMAC(from), markerType, []byte(fmt.Sprintf("marker %d", *s.marks)))
-		s.send(from, marker)
-		markers = append(markers, marker)
+		marker := frameOf(packet.Broadcast, markerMAC(c.from), markerType, []byte(fmt.Sprintf("marker %d", *s.marks)))
+		s.send(c.from, tagged(marker, c.tagOut))
+		markers = append(markers, tagged(marker, c.tagIn))
 	}
 	for i, marker := range markers {
-		s.waitFrame(s.ports[(i+1)%len(s.ports)], marker)
+		s.waitFrame(s.cables[i].to, marker)
 	}
 }
 
