@@ -210,14 +210,18 @@ func (s *Searches) start(now int64, key binding.Key, asker Asker) {
 	s.perNet[key.Network]++
 }
 
-// join parks an asker with a search. One that waits already waits on, where it
-// asked first: what another switch hears of it came through that place.
+// join parks an asker with a search. One that asks again replaces its request;
+// but what another switch hears of it came through the place where it asked
+// first, and there it waits on.
 func (s *Searches) join(q *search, asker Asker) Asking {
 	if !slices.Contains(q.reached, asker.At.Switch) {
 		q.reached = append(q.reached, asker.At.Switch)
 		return Spread
 	}
-	if slices.ContainsFunc(q.askers, func(a Asker) bool { return a.MAC == asker.MAC }) {
+	if i := slices.IndexFunc(q.askers, func(a Asker) bool { return a.MAC == asker.MAC }); i >= 0 {
+		if q.askers[i].At == asker.At {
+			q.askers[i] = asker
+		}
 		return Joined
 	}
 	if len(q.askers) >= s.limits.ParkedPerTarget {
