@@ -111,8 +111,13 @@ type search struct {
 	place  int   // in the heap
 	from   binding.Location
 	// The switches that the present request has reached. It gets to a second
-	// one as any broadcast does, through a port of it.
+	// one as any broadcast does, through a port of it; a request of isat's own
+	// reaches every switch.
 	reached []uint64
+}
+
+func (q *search) reaches(onSwitch uint64) bool {
+	return q.askers[0].At == (binding.Location{}) || slices.Contains(q.reached, onSwitch)
 }
 
 type silence struct {
@@ -214,7 +219,7 @@ func (s *Searches) start(now int64, key binding.Key, asker Asker) {
 // but what another switch hears of it came through the place where it asked
 // first, and there it waits on.
 func (s *Searches) join(q *search, asker Asker) Asking {
-	if !slices.Contains(q.reached, asker.At.Switch) {
+	if !q.reaches(asker.At.Switch) {
 		q.reached = append(q.reached, asker.At.Switch)
 		return Spread
 	}
