@@ -2,6 +2,7 @@ package binding
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"sync/atomic"
 )
 
@@ -12,123 +13,170 @@ type indexed[K comparable, T any] interface {
 }
 
 // index is a hash table of pointers with open addressing. One goroutine
-// writes; any number may call get meanwhile without a lock. A slot costs one
-// pointer; the key lives in the record.
+// writes; any number may call get meanwhile without a lock. The key lives in
+// the record.
+//
+// At many records a lookup costs what it waits for memory. It touches the one
+// cache line of a bucket, and by a tag of each key in there no record but,
+// almost always, the right one.
 type index[K comparable, T any, P indexed[K, T]] struct {
-	seed  maphash.Seed
-	slots atomic.Pointer[[]atomic.Pointer[T]]
-	used  int // slots that are not nil: records and tombstones
-	count int // records
-	grave *T  // marks a slot whose record was removed
+	seed    maphash.Seed
+	buckets atomic.Pointer[[]bucket[T]]
+	used    int // slots whose tag is not noRecord
+	count   int // records
 }
 
-const minSlots = 64
+// bucketSlots pointers and their tags fill a cache line of 64 bytes.
+const bucketSlots = 7
+
+// bucket holds records with the same hash, modulo the number of buckets, and
+// those that found the bucket before full. Byte n of tags belongs to slot n. A
+// slot is set before its tag is, and cleared after it.
+type bucket[T any] struct {
+	tags  atomic.Uint64
+	slots [bucketSlots]atomic.Pointer[T]
+}
+
+// Tags of slots without a record. Searches end at a bucket with a slot that
+// never had one.
+const (
+	noRecord      = 0
+	removedRecord = 1
+	firstTag      = 2
+)
+
+const (
+	minBuckets = 8
+	eachByte   = 0x0101010101010101
+	topBits    = 0x0080808080808080 // of each tag
+)
+
+// tagOf takes the tag from the bits of a hash that do not choose the bucket.
+func tagOf(hash uint64) uint64 { return max(hash>>56, firstTag) }
+
+// withTag returns the top bit of each byte of tags that equals tag. Above the
+// first one that does, others may be there by mistake.
+func withTag(tags, tag uint64) uint64 {
+	x := tags ^ eachByte*tag
+	return (x - eachByte) &^ x & topBits
+}
+
+// slotOf is the slot of the lowest bit that withTag returned.
+func slotOf(found uint64) int { return bits.TrailingZeros64(found) / 8 }
+
+func (b *bucket[T]) setTag(slot int, tag uint64) {
+	shift := 8 * slot
+	b.tags.Store(b.tags.Load()&^(0xff<<shift) | tag<<shift)
+}
 
 func newIndex[K comparable, T any, P indexed[K, T]](seed maphash.Seed) *index[K, T, P] {
-	x := &index[K, T, P]{seed: seed, grave: new(T)}
-	slots := make([]atomic.Pointer[T], minSlots)
-	x.slots.Store(&slots)
+	x := &index[K, T, P]{seed: seed}
+	buckets := make([]bucket[T], minBuckets)
+	x.buckets.Store(&buckets)
 	return x
 }
 
 // get returns the record of a key, or nil. It may be called concurrently with
 // put and remove, and then sees the state before or after them.
 func (x *index[K, T, P]) get(key K) *T {
-	slots := *x.slots.Load()
-	mask := uint64(len(slots) - 1)
-	for i := maphash.Comparable(x.seed, key) & mask; ; i = (i + 1) & mask {
-		record := slots[i].Load()
-		if record == nil {
-			return nil
+	record, _, _ := x.find(key, maphash.Comparable(x.seed, key))
+	return record
+}
+
+// find returns the record of a key and where it is, or nil.
+func (x *index[K, T, P]) find(key K, hash uint64) (record *T, b *bucket[T], slot int) {
+	buckets := *x.buckets.Load()
+	mask := uint64(len(buckets) - 1)
+	tag := tagOf(hash)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		b := &buckets[i]
+		tags := b.tags.Load()
+		for found := withTag(tags, tag); found != 0; found &= found - 1 {
+			slot := slotOf(found)
+			if record := b.slots[slot].Load(); record != nil && P(record).indexKey() == key {
+				return record, b, slot
+			}
 		}
-		if record != x.grave && P(record).indexKey() == key {
-			return record
+		if withTag(tags, noRecord) != 0 {
+			return nil, nil, 0
 		}
 	}
 }
 
 // put stores a record under its key and returns the one that it replaces.
 func (x *index[K, T, P]) put(record *T) *T {
-	slots := *x.slots.Load()
-	if (x.used+1)*4 > len(slots)*3 {
-		x.rebuild()
-		slots = *x.slots.Load()
-	}
 	key := P(record).indexKey()
-	mask := uint64(len(slots) - 1)
-	grave := -1
-	for i := maphash.Comparable(x.seed, key) & mask; ; i = (i + 1) & mask {
-		old := slots[i].Load()
-		switch {
-		case old == nil:
-			if grave >= 0 {
-				slots[grave].Store(record)
-			} else {
-				slots[i].Store(record)
-				x.used++
-			}
-			x.count++
-			return nil
-		case old == x.grave:
-			if grave < 0 {
-				grave = int(i)
-			}
-		case P(old).indexKey() == key:
-			slots[i].Store(record)
-			return old
+	hash := maphash.Comparable(x.seed, key)
+	if old, b, slot := x.find(key, hash); old != nil {
+		b.slots[slot].Store(record)
+		return old
+	}
+	buckets := *x.buckets.Load()
+	if (x.used+1)*4 > len(buckets)*bucketSlots*3 {
+		buckets = x.rebuild()
+	}
+	x.used += insert(buckets, hash, record)
+	x.count++
+	return nil
+}
+
+// insert stores a record whose key has none. It returns how many slots that
+// never had one it took: 0 or 1.
+func insert[T any](buckets []bucket[T], hash uint64, record *T) int {
+	mask := uint64(len(buckets) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		b := &buckets[i]
+		tags := b.tags.Load()
+		took := 0
+		free := withTag(tags, removedRecord)
+		if free == 0 {
+			free, took = withTag(tags, noRecord), 1
+		}
+		if free != 0 {
+			slot := slotOf(free)
+			b.slots[slot].Store(record)
+			b.setTag(slot, tagOf(hash))
+			return took
 		}
 	}
 }
 
 // remove takes the record of a key out and returns it, or nil.
 func (x *index[K, T, P]) remove(key K) *T {
-	slots := *x.slots.Load()
-	mask := uint64(len(slots) - 1)
-	for i := maphash.Comparable(x.seed, key) & mask; ; i = (i + 1) & mask {
-		old := slots[i].Load()
-		if old == nil {
-			return nil
-		}
-		if old != x.grave && P(old).indexKey() == key {
-			slots[i].Store(x.grave)
-			x.count--
-			return old
-		}
+	old, b, slot := x.find(key, maphash.Comparable(x.seed, key))
+	if old != nil {
+		b.setTag(slot, removedRecord)
+		b.slots[slot].Store(nil)
+		x.count--
 	}
+	return old
 }
 
-// rebuild publishes a table without tombstones that is at most half full.
+// rebuild publishes a table without removed records that is at most half full.
 // Readers that still walk the old one see every record that it had.
-func (x *index[K, T, P]) rebuild() {
-	old := *x.slots.Load()
-	size := minSlots
-	for size < (x.count+1)*2 {
+func (x *index[K, T, P]) rebuild() []bucket[T] {
+	size := minBuckets
+	for size*bucketSlots < (x.count+1)*2 {
 		size *= 2
 	}
-	slots := make([]atomic.Pointer[T], size)
-	mask := uint64(size - 1)
-	for i := range old {
-		record := old[i].Load()
-		if record == nil || record == x.grave {
-			continue
-		}
-		at := maphash.Comparable(x.seed, P(record).indexKey()) & mask
-		for slots[at].Load() != nil {
-			at = (at + 1) & mask
-		}
-		slots[at].Store(record)
+	buckets := make([]bucket[T], size)
+	for record := range x.all {
+		insert(buckets, maphash.Comparable(x.seed, P(record).indexKey()), record)
 	}
 	x.used = x.count
-	x.slots.Store(&slots)
+	x.buckets.Store(&buckets)
+	return buckets
 }
 
 // all calls yield for each record, in no order. The writer may remove and
 // replace records meanwhile, but not add any.
 func (x *index[K, T, P]) all(yield func(*T) bool) {
-	slots := *x.slots.Load()
-	for i := range slots {
-		if record := slots[i].Load(); record != nil && record != x.grave && !yield(record) {
-			return
+	buckets := *x.buckets.Load()
+	for i := range buckets {
+		for slot := range buckets[i].slots {
+			if record := buckets[i].slots[slot].Load(); record != nil && !yield(record) {
+				return
+			}
 		}
 	}
 }

@@ -20,7 +20,7 @@ func newDocsCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:    "docs",
-		Short:  "Write the reference of the command line and of the API",
+		Short:  "Write the generated files of docs",
 		Hidden: true,
 		Args:   noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,6 +35,7 @@ func newDocsCommand() *cobra.Command {
 				"cli.md":       commandReference(cmd.Root()),
 				"api.md":       []byte(generated + api.Reference()),
 				"openapi.yaml": openAPI,
+				"counters.md":  counterReference(),
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 					return err

@@ -79,9 +79,9 @@ or make a network to try it on ("isat lab").`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupRun, newRunCommand(), newLabCommand())
+	add(groupRun, newRunCommand(), newLabCommand(), newDemoCommand())
 	add(groupAsk, newStatusCommand(a), newGetCommand(a), newResolveCommand(a), newProbeCommand(a), newExplainCommand(a))
-	add(groupOther, newVersionCommand(), newDocsCommand())
+	add(groupOther, newVersionCommand(), newDocsCommand(), newBenchCommand())
 	return root
 }
 

@@ -88,8 +88,8 @@ func (e SwitchUp) apply(c *Core) {
 	sw.state, sw.session, sw.since, sw.address, sw.version = syncing, e.Session, c.now, e.Address, e.Version
 	sw.attach(c.intent)
 	c.forgetUnattached(sw)
+	sw.out = nil // what that would delete, the comparison finds
 	restored := c.restore(sw, pipeline.Remember(e.Dump.Flows))
-	sw.out = nil // the comparison knows it all
 	d := e.Dump.Compare(c.wanted(sw), sw.base.Groups, sw.base.Meters)
 	sw.sync = view.Sync{
 		Kept: d.Kept, Added: d.Added, Changed: d.Changed, Removed: d.Removed,

@@ -34,20 +34,21 @@ type Config struct {
 
 // daemon is a running controller.
 type daemon struct {
-	config   Config
-	log      *slog.Logger
-	started  time.Time
-	core     *core.Core // the loop's own, but for the table's Lookup
-	table    *binding.Table
-	ended    <-chan struct{} // closed when the daemon is to end
-	events   chan core.Event
-	queries  chan func()
-	sessions sessions
-	answers  waiters
-	watchers watchers
-	switches *ofconn.Server
-	listen   []string
-	dropped  atomic.Uint64 // punts, because the loop was behind
+	config      Config
+	log         *slog.Logger
+	started     time.Time
+	core        *core.Core // the loop's own, but for the table's Lookup
+	table       *binding.Table
+	ended       <-chan struct{} // closed when the daemon is to end
+	events      chan core.Event
+	queries     chan func()
+	sessions    sessions
+	lastSession atomic.Uint64
+	answers     waiters
+	watchers    watchers
+	switches    *ofconn.Server
+	listen      []string
+	dropped     atomic.Uint64 // punts, because the loop was behind
 }
 
 // errEnding is what a question meets that comes too late.

@@ -27,6 +27,14 @@ func (s *sessions) get(id uint64) *ofconn.Session {
 	return s.byID[id]
 }
 
+// of returns the session that an effect is for, or nil if it is over.
+func (s *sessions) of(id, session uint64) *ofconn.Session {
+	if found := s.get(id); found != nil && found.Owner.(*worker).session == session {
+		return found
+	}
+	return nil
+}
+
 func (s *sessions) put(session *ofconn.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,16 +69,18 @@ type worker struct {
 	reply    []byte
 	actions  []byte
 	answered atomic.Uint64
+	session  uint64 // tells the core's effects for this session from others
 }
 
 func dpid(id uint64) string { return fabric.FormatID(id) }
 
 // Up implements ofconn.Handler.
 func (d *daemon) Up(s *ofconn.Session, st ofconn.State) {
-	s.Owner = new(worker)
+	w := &worker{session: d.lastSession.Add(1)}
+	s.Owner = w
 	d.sessions.put(s)
 	up := core.SwitchUp{
-		Switch: st.DatapathID, Address: st.Address,
+		Switch: st.DatapathID, Session: w.session, Address: st.Address,
 		Version: strings.TrimSpace(st.Desc.Hardware + " " + st.Desc.Software),
 		Dump:    pipeline.Dump{Flows: st.Flows, Groups: st.Groups, Meters: st.Meters},
 	}

@@ -62,7 +62,7 @@ func (d *daemon) more(batch []core.Event) []core.Event {
 
 func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *sync.WaitGroup) {
 	for _, s := range effects.Send {
-		session := d.sessions.get(s.Switch)
+		session := d.sessions.of(s.Switch, s.Session)
 		if session == nil {
 			continue
 		}
@@ -71,7 +71,7 @@ func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *syn
 		}
 	}
 	for _, s := range effects.Sync {
-		if session := d.sessions.get(s.Switch); session != nil {
+		if session := d.sessions.of(s.Switch, s.Session); session != nil {
 			syncs.Go(func() { d.sync(ctx, session, s) })
 		}
 	}
@@ -91,7 +91,7 @@ func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *syn
 func (d *daemon) sync(ctx context.Context, session *ofconn.Session, s core.Sync) {
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	done := core.Synced{Switch: s.Switch}
+	done := core.Synced{Switch: s.Switch, Session: s.Session}
 	if err := session.Sync(ctx, s.Meters, s.Bundle); err != nil {
 		done.Error = err.Error()
 		if !errors.Is(err, context.Canceled) {

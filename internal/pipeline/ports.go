@@ -3,7 +3,6 @@ package pipeline
 import (
 	"encoding/binary"
 
-
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"

@@ -28,8 +28,7 @@ func guardRules() []Rule {
 	}
 	for _, t := range []uint8{packet.NDSolicitation, packet.NDAdvertisement} {
 		rules = append(rules,
-			Rule{Guard, 96, "fragmented ND (RFC 6980 §5)", ndType(t).MaskedU64(openflow.IPFrag, 1, 1), malformed, noTable, false},
-			Rule{Guard, 95, "too short for a target, or an option of length 0 (RFC 4861 §7.1)",
+			Rule{Guard, 95, "too short for a target (RFC 4861 §7.1), or the same link-layer option twice",
 				nd(t).Bytes(openflow.NDTarget, make([]byte, 16)), malformed, noTable, false},
 			Rule{Guard, 94, "a group address as the target (RFC 4861 §7.1)",
 				nd(t).Masked(openflow.NDTarget, prefix16(0xff), prefix16(0xff)), malformed, noTable, false},
@@ -40,6 +39,10 @@ func guardRules() []Rule {
 	solicitedNode, solicitedMask := solicitedNodePrefix()
 	fromNobody := ns().Bytes(openflow.IPv6Src, make([]byte, 16))
 	rules = append(rules,
+		// A fragment has no ICMPv6 type for Open vSwitch, the first one neither;
+		// but to a solicited-node address goes nothing else.
+		Rule{Guard, 96, "fragmented ND (RFC 6980 §5)", ethType(openflow.EtherTypeIPv6).U8(openflow.IPProto, protoICMPv6).
+			MaskedU64(openflow.IPFrag, 1, 1).Masked(openflow.IPv6Dst, solicitedNode, solicitedMask), malformed, noTable, false},
 		Rule{Guard, 91, "a DAD probe: from ::, to the solicited-node address, without a link-layer option (RFC 4861 §7.1.1)",
 			fromNobody.Masked(openflow.IPv6Dst, solicitedNode, solicitedMask).MAC(openflow.NDSLL, packet.MAC{}).U8(openflow.IPTTL, 255),
 			nil, Learn, false},
@@ -139,11 +142,15 @@ func answerRules() []Rule {
 func replyRules() []Rule {
 	toAll := "the asker's own address: everybody may hear it (conformance A7, N6, P4)"
 	fromNobody := found(ns()).Bytes(openflow.IPv6Src, make([]byte, 16))
-	// Larger than Ethernet, IPv6, NS and one link-layer option.
-	const plain = 14 + 40 + 24 + 8
-	longer := func(tag uint16) openflow.Action {
-		return openflow.CheckPktLarger{Len: plain + tag, Dst: fieldFlags, Bit: uint16(flagLong)}
+	// The length of Ethernet, IPv6 and NS; beyond it come options.
+	const bare, option, tag = 14 + 40 + 24, 8, 4
+	longer := func(than uint16) openflow.Action {
+		return openflow.CheckPktLarger{Len: than, Dst: fieldFlags, Bit: uint16(flagLong)}
 	}
+	inVLAN := func(m openflow.Match) openflow.Match {
+		return m.MaskedU64(openflow.VLANVID, uint64(openflow.VLANPresent), uint64(openflow.VLANPresent))
+	}
+	unsaid := found(ns()).MAC(openflow.NDSLL, packet.MAC{})
 	return []Rule{
 		{Reply, 100, toAll, with(all(), flagOwner), nil, Flood, false},
 		{Reply, 100, toAll, with(all(), flagStale), nil, Flood, false},
@@ -157,11 +164,12 @@ func replyRules() []Rule {
 			[]openflow.Action{punt(ReasonAnswer)}, noTable, true},
 		{Reply, 95, "without a controller the owner itself defends (RFC 6085)", fromNobody,
 			actions(move(fieldFound, openflow.EthDst)), L2, false},
-		{Reply, 94, "an NS that needs a link-layer option and has none: the owner itself answers (RFC 6085)",
-			found(ns()).MAC(openflow.NDSLL, packet.MAC{}), actions(move(fieldFound, openflow.EthDst)), L2, false},
-		{Reply, 92, "NS in a VLAN: is there more than a link-layer option in it", found(ns()).MaskedU64(openflow.VLANVID, uint64(openflow.VLANPresent), uint64(openflow.VLANPresent)),
-			actions(longer(4)), ReplyND, false},
-		{Reply, 90, "NS: is there more than a link-layer option in it", found(ns()), actions(longer(0)), ReplyND, false},
+		{Reply, 94, "NS in a VLAN without a link-layer option: is there any option, perhaps a broken one", inVLAN(unsaid),
+			actions(longer(bare + tag)), ReplyND, false},
+		{Reply, 93, "NS without a link-layer option: is there any option, perhaps a broken one", unsaid, actions(longer(bare)), ReplyND, false},
+		{Reply, 92, "NS in a VLAN: is there more than a link-layer option in it", inVLAN(found(ns())),
+			actions(longer(bare + option + tag)), ReplyND, false},
+		{Reply, 90, "NS: is there more than a link-layer option in it", found(ns()), actions(longer(bare + option)), ReplyND, false},
 		{Reply, 0, "not known", all(), nil, Search, false},
 	}
 }
@@ -177,6 +185,8 @@ func replyNDRules() []Rule {
 			with(ns(), flagLong), []openflow.Action{punt(ReasonAnswer)}, noTable, true},
 		{ReplyND, 10, "without a controller the owner itself answers (RFC 6085)", with(ns(), flagLong),
 			actions(move(fieldFound, openflow.EthDst)), L2, false},
+		{ReplyND, 7, "an NS that needs a link-layer option and has none: the owner itself answers (RFC 6085)",
+			ns().MAC(openflow.NDSLL, packet.MAC{}), actions(move(fieldFound, openflow.EthDst)), L2, false},
 		{ReplyND, 5, "the NS becomes an NA to its source (RFC 4861 §7.2.4)", ns(), actions(
 			move(openflow.EthSrc, openflow.EthDst), move(fieldFound, openflow.EthSrc),
 			move(openflow.IPv6Src, openflow.IPv6Dst), move(fieldKey6, openflow.IPv6Src),

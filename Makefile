@@ -1,0 +1,52 @@
+# The two commands are make demo and make test. Both install what is missing and use sudo where they
+# need root and haven't got it.
+
+# Git refuses to look at a working copy that belongs to somebody else; the version is unknown then.
+BUILDVCS := $(shell git status >/dev/null 2>&1 || echo -buildvcs=false)
+KEEP ?=
+BENCH ?= .
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps build ## Watch hosts resolve each other in a lab; KEEP=1 leaves it running
+	@scripts/with-root bin/isat demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+.PHONY: demo-stop
+demo-stop: build ## End what make demo KEEP=1 left running
+	@scripts/with-root bin/isat demo --stop
+
+.PHONY: test
+test: deps ## Run every test, those that need a lab as root
+	scripts/test ./...
+
+.PHONY: check
+check: ## Check generated files, format, vet, staticcheck and modules
+	scripts/check
+
+.PHONY: bench
+bench: build ## Run the benchmarks
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./openflow ./packet
+	bin/isat bench answer
+
+.PHONY: build
+build: ## Build bin/isat
+	go build $(BUILDVCS) -o bin/isat ./cmd/isat
+
+.PHONY: generate
+generate: ## Write the generated files of docs/
+	go run ./cmd/isat docs --dir docs
+
+.PHONY: fmt
+fmt: ## Format the code
+	gofmt -w cmd internal openflow packet test
+
+.PHONY: deps
+deps: ## Install what the lab needs and this machine lacks
+	@scripts/install-deps
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin

@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// startTimeout is how long a controller may take until it is ready, and how
+// long it may take to end.
+const startTimeout = 20 * time.Second
+
+// controller is a child process that fake switches connect to.
+type controller struct {
+	address string // HOST:PORT for switches
+	api     string // URL; empty for the floor
+	pid     int
+	stop    func() error
+}
+
+// startIsat starts "isat run" on ports of loopback that are free.
+func startIsat(ctx context.Context, program []string) (*controller, error) {
+	cmd := child(ctx, program, "run", "--listen", "tcp:127.0.0.1:0", "--api-listen", "127.0.0.1:0", "--log-format", "json")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start isat run: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start isat run: %w", err)
+	}
+	ready := make(chan *controller, 1)
+	var log logTail
+	var reading sync.WaitGroup
+	reading.Go(func() { log.follow(stderr, ready) })
+	stop := func() error {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already, which Wait tells
+		reading.Wait()
+		return ended("isat run", cmd.Wait(), &log)
+	}
+	select {
+	case c := <-ready:
+		if c == nil {
+			return nil, stop()
+		}
+		c.pid, c.stop = cmd.Process.Pid, stop
+		return c, nil
+	case <-time.After(startTimeout):
+		return nil, errors.Join(fmt.Errorf("isat run is not ready after %v", startTimeout), stop())
+	}
+}
+
+// startFloor starts the floor.
+func startFloor(ctx context.Context, program []string) (*controller, error) {
+	cmd := child(ctx, program, "bench", "floor")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the floor: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the floor: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the floor: %w", err)
+	}
+	stop := func() error {
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			return fmt.Errorf("floor: %w: %s", err, strings.TrimSpace(stderr.String()))
+		}
+		return nil
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		if stopped := stop(); stopped != nil {
+			return nil, stopped
+		}
+		return nil, fmt.Errorf("floor does not say where it listens: %w", err)
+	}
+	return &controller{address: strings.TrimSpace(line), pid: cmd.Process.Pid, stop: stop}, nil
+}
+
+// child is a command that ends when the context does.
+func child(ctx context.Context, program []string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program[0], append(program[1:len(program):len(program)], args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = startTimeout
+	// Not even a bench that is killed leaves a controller behind.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	return cmd
+}
+
+// logTail keeps the last line of a log, which says why its process ended.
+type logTail struct{ last string }
+
+// follow reads a log in JSON to its end. The line that says that isat is ready
+// has its addresses; without such a line it sends nil.
+func (l *logTail) follow(r io.Reader, ready chan<- *controller) {
+	said := false
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		l.last = lines.Text()
+		var line struct {
+			Msg      string   `json:"msg"`
+			Switches []string `json:"switches"`
+			API      string   `json:"api"`
+		}
+		if !said && json.Unmarshal(lines.Bytes(), &line) == nil && line.API != "" && len(line.Switches) == 1 {
+			said = true
+			ready <- &controller{address: strings.TrimPrefix(line.Switches[0], "tcp:"), api: line.API}
+		}
+	}
+	_, _ = io.Copy(io.Discard, r) // after a line too long for the scanner; the process must not block on its log
+	if !said {
+		ready <- nil
+	}
+}
+
+func ended(what string, err error, log *logTail) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", what, err, log.last)
+	}
+	return nil
+}
+
+// clockTick is the unit of the times in /proc/PID/stat: USER_HZ, which is 100
+// on every architecture that Go runs Linux on (proc(5)).
+const clockTick = 10 * time.Millisecond
+
+// cpuTime is what a process has used of the processors, user and system.
+func cpuTime(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	// The name, in parentheses, may hold anything; the fields after it are
+	// counted from the third.
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	const utime, stime = 14 - 3, 15 - 3
+	if len(fields) <= stime {
+		return 0, fmt.Errorf("read processor time: /proc/%d/stat has %d fields", pid, len(fields))
+	}
+	var ticks uint64
+	for _, s := range fields[utime : stime+1] {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read processor time: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}

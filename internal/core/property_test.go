@@ -1,0 +1,360 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+	"pgregory.net/rapid"
+)
+
+// The intents between which the properties change. Hosts have the addresses
+// 10.0.0.1 to 10.0.0.6.
+var intentTexts = []string{
+	"",
+	`
+{kind: network, name: blue, number: 10, ports: [{switch: s1, port: p2}, {switch: s2, port: p1, vlan: 100}]}`,
+	`
+{kind: network, name: blue, number: 10, unknown: flood, ports: [{switch: s1, port: p1}, {switch: s1, port: p3, vlan: 100}]}
+---
+{kind: network, name: red, number: 20, ports: [{switch: s2, port: 2}, {switch: s1, port: p3, vlan: 200}]}`,
+	`
+kind: network
+name: default
+number: 1
+subnets: [{prefix: 10.0.0.0/24, gateway: 10.0.0.6, gatewayMAC: "02:00:00:00:00:06"}]
+bindings: [{ip: 10.0.0.1, macs: ["02:00:00:00:00:01", "02:00:00:00:00:02"]}, {ip: 10.0.0.3, mac: "02:00:00:00:00:03"}]`,
+	`
+kind: network
+name: default
+number: 1
+bindings: [{ip: 10.0.0.3, mac: "02:00:00:00:00:04"}]
+---
+{kind: network, name: red, number: 20, unknown: drop, ports: [{switch: s1, port: p1}, {switch: s1, port: p2}, {switch: s2, port: p2}]}`,
+}
+
+func intents(fail func(string, ...any)) []*intent.Intent {
+	var out []*intent.Intent
+	for i, text := range intentTexts {
+		in, err := intent.Parse(fmt.Sprintf("intent %d", i), []byte(text))
+		if err != nil {
+			fail("%v", err)
+			return nil
+		}
+		out = append(out, in)
+	}
+	return out
+}
+
+// randomWorld draws events.
+type randomWorld struct {
+	*world
+	t       *rapid.T
+	intents []*intent.Intent
+	queue   []Event // events that are given to the core in one step
+}
+
+func (r *randomWorld) someSwitch() *modelSwitch {
+	return r.switches[rapid.Uint64Range(1, 2).Draw(r.t, "switch")]
+}
+
+func (r *randomWorld) event(sw *modelSwitch, e Event) {
+	r.queue = append(r.queue, e)
+	if rapid.IntRange(0, 2).Draw(r.t, "together") == 0 {
+		return
+	}
+	r.flush()
+}
+
+func (r *randomWorld) flush() {
+	events := r.queue
+	r.queue = nil
+	r.step(events...)
+	r.check()
+}
+
+func (r *randomWorld) up() {
+	sw := r.someSwitch()
+	if sw.up {
+		r.event(sw, r.disconnect(sw))
+	}
+	switch rapid.IntRange(0, 5).Draw(r.t, "memory") {
+	case 0:
+		sw.reset()
+	case 1: // somebody else was here
+		for _, f := range slices.Collect(maps.Values(sw.flows)) {
+			switch rapid.IntRange(0, 9).Draw(r.t, "flow") {
+			case 0:
+				delete(sw.flows, f.Key())
+			case 1:
+				f.Cookie++
+				sw.flows[f.Key()] = f
+			case 2:
+				f.TableID++
+				sw.flows[f.Key()] = f
+			}
+		}
+	}
+	r.event(sw, r.connect(sw))
+}
+
+func (r *randomWorld) port() {
+	sw := r.someSwitch()
+	number := rapid.Uint32Range(1, 4).Draw(r.t, "port")
+	p, ok := sw.Ports[number]
+	gone := ok && rapid.Bool().Draw(r.t, "gone")
+	if !ok {
+		p = fabric.Port{Number: number}
+	}
+	if !gone {
+		p.Name = fmt.Sprintf("p%d", rapid.IntRange(1, 4).Draw(r.t, "name"))
+		p.Up = rapid.Bool().Draw(r.t, "link")
+		sw.Ports[number] = p
+	} else {
+		delete(sw.Ports, number)
+	}
+	if sw.up {
+		r.event(sw, PortChanged{Switch: sw.ID, Port: p, Gone: gone})
+	}
+}
+
+// frame draws a frame of a host, or one that is none.
+func (r *randomWorld) frame() []byte {
+	host := rapid.ByteRange(1, 6)
+	mac := hostMAC(host.Draw(r.t, "mac"))
+	from, to := netip.AddrFrom4([4]byte{10, 0, 0, host.Draw(r.t, "from")}), netip.AddrFrom4([4]byte{10, 0, 0, host.Draw(r.t, "to")})
+	from6, to6 := six(from), six(to)
+	group := packet.SolicitedNode(to6)
+	switch rapid.IntRange(0, 9).Draw(r.t, "kind") {
+	case 0:
+		return packet.AppendARP(nil, hostMAC(1), mac, false, 0, &packet.ARP{Op: 2, SHA: mac, SPA: from.As4(), THA: hostMAC(1), TPA: to.As4()})
+	case 1:
+		return packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{Op: 1, SHA: mac, TPA: to.As4()})
+	case 2:
+		return packet.AppendNS(nil, packet.MulticastMAC(group), mac, false, 0, from6, group, to6, &mac, nil)
+	case 3:
+		return packet.AppendNS(nil, packet.MulticastMAC(group), mac, false, 0, [16]byte{}, group, to6, nil, []byte("nonce!"))
+	case 4, 5:
+		return packet.AppendNA(nil, hostMAC(1), mac, false, 0, from6, to6, from6, mac,
+			rapid.Bool().Draw(r.t, "router"), true, rapid.Bool().Draw(r.t, "override"))
+	case 6:
+		return packet.AppendNA(nil, hostMAC(1), mac, false, 0, from6, packet.AllNodes(), from6, mac, false, false, false)
+	case 7:
+		return rapid.SliceOfN(rapid.Byte(), 0, 80).Draw(r.t, "bytes")
+	}
+	return packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{Op: 1, SHA: mac, SPA: from.As4(), TPA: to.As4()})
+}
+
+func six(four netip.Addr) [16]byte {
+	a := netip.MustParseAddr("2001:db8::").As16()
+	a[15] = four.As4()[3]
+	return a
+}
+
+func (r *randomWorld) punt() {
+	sw := r.someSwitch()
+	key := binding.NewPortKey(rapid.Uint32Range(0, 4).Draw(r.t, "port"), rapid.SampledFrom([]uint16{0, 0, 0, 100, 200}).Draw(r.t, "trunk"))
+	network := rapid.SampledFrom([]uint32{0, 1, 1, 10, 20}).Draw(r.t, "network")
+	if state := r.core.switches[sw.ID]; state != nil && rapid.IntRange(0, 5).Draw(r.t, "stray") != 0 {
+		network = state.networks[key]
+	}
+	segment := binding.Segment{Network: network, VLAN: rapid.SampledFrom([]uint16{0, 0, 0, 7}).Draw(r.t, "vlan")}
+	r.event(sw, Punt{
+		Switch: sw.ID, Reason: rapid.SampledFrom(pipeline.Reasons()).Draw(r.t, "reason"), Segment: segment, Port: key, Frame: r.frame(),
+	})
+}
+
+func (r *randomWorld) wire() {
+	sw := r.someSwitch()
+	if port := rapid.Uint32Range(1, 4).Draw(r.t, "port"); sw.up && sw.Ports[port].Number != 0 {
+		r.flush()
+		r.receive(sw, port, r.frame())
+		r.check()
+	}
+}
+
+func (r *randomWorld) question() {
+	ip := netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(1, 6).Draw(r.t, "host")})
+	if rapid.Bool().Draw(r.t, "six") {
+		ip = netip.AddrFrom16(six(ip))
+	}
+	key := binding.NewKey(binding.Segment{Network: rapid.SampledFrom([]uint32{1, 10, 99}).Draw(r.t, "network")}, ip)
+	r.queue = append(r.queue, Question{ID: r.sessions, Key: key, Unicast: rapid.Bool().Draw(r.t, "unicast")})
+	r.core.Explain(r.now, key)
+}
+
+// actions are what can happen.
+func (r *randomWorld) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"up": func(*rapid.T) { r.up() },
+		"down": func(*rapid.T) {
+			if sw := r.someSwitch(); sw.up {
+				r.event(sw, r.disconnect(sw))
+			}
+		},
+		"port":     func(*rapid.T) { r.port() },
+		"punt":     func(*rapid.T) { r.punt() },
+		"punts":    func(*rapid.T) { r.punt(); r.punt(); r.punt() },
+		"wire":     func(*rapid.T) { r.wire() },
+		"wires":    func(*rapid.T) { r.wire(); r.wire() },
+		"question": func(*rapid.T) { r.question() },
+		"intent": func(*rapid.T) {
+			r.queue = append(r.queue, NewIntent{rapid.SampledFrom(r.intents).Draw(r.t, "intent")})
+		},
+		"error": func(*rapid.T) {
+			r.queue = append(r.queue, SwitchError{Switch: rapid.Uint64Range(1, 3).Draw(r.t, "switch"), Text: "no"})
+		},
+		"hold": func(t *rapid.T) { r.hold = rapid.Bool().Draw(t, "hold") },
+		"sync": func(t *rapid.T) {
+			if len(r.held) == 0 {
+				return
+			}
+			s := r.held[0]
+			refusal := rapid.SampledFrom([]string{"", "", "no"}).Draw(t, "refusal")
+			r.sync(refusal)
+			if sw := r.switches[s.Switch]; refusal != "" && sw.up && sw.session == s.Session {
+				r.event(sw, r.disconnect(sw)) // the session is closed
+			}
+			r.check()
+		},
+		"time": func(t *rapid.T) {
+			r.flush()
+			r.sleep(time.Duration(rapid.Int64Range(0, 8e9).Draw(t, "time")), r.check)
+		},
+	}
+}
+
+// newRandomWorld makes a world with two switches of three ports.
+func newRandomWorld(t *rapid.T) *randomWorld {
+	config := Config{
+		Table:  binding.Config{MaxBindings: rapid.SampledFrom([]int{0, 6}).Draw(t, "bindings"), MaxStations: rapid.SampledFrom([]int{0, 5}).Draw(t, "stations")},
+		Search: resolve.Limits{UnresolvedPerPort: 2, ParkedPerTarget: 2, MaxProbers: 3},
+		Grace:  10 * time.Second,
+	}
+	config.Table.Seed = testSeed
+	r := &randomWorld{t: t, intents: intents(t.Fatalf)}
+	r.world = newWorld(r.intents[0], config, t.Fatalf)
+	for id := range uint64(2) {
+		sw := r.addSwitch(id+1, fmt.Sprintf("s%d", id+1))
+		for port := range uint32(3) {
+			sw.Ports[port+1] = fabric.Port{Number: port + 1, Name: fmt.Sprintf("p%d", port+1), Up: true}
+		}
+	}
+	r.core.Watch(rapid.Bool().Draw(t, "watched"))
+	return r
+}
+
+// Whatever happens in whatever order: what the core sends, one difference
+// after the other, leaves every connected switch with exactly the flows and
+// groups that it would be given if it were filled anew.
+func TestDifferencesAddUpToWhatIsWanted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := newRandomWorld(t)
+		for _, sw := range r.switches {
+			r.event(sw, r.connect(sw))
+		}
+		t.Repeat(r.actions())
+		r.flush()
+		r.hold = false
+		for len(r.held) > 0 {
+			r.sync("")
+		}
+		r.check()
+		r.shows()
+	})
+}
+
+// shows looks at everything that the core shows.
+func (r *randomWorld) shows() {
+	c := r.core
+	n := c.table.Len()
+	status := c.Status()
+	if len(c.Bindings()) != n.Bindings || len(c.Stations()) != n.Stations || status.Bindings != n.Bindings || status.Stations != n.Stations {
+		r.fail("shows %d bindings and %d stations, status %+v, has %+v", len(c.Bindings()), len(c.Stations()), status, n)
+	}
+	bindings, stations := 0, 0
+	for _, p := range c.Ports() {
+		stations += p.Stations
+		if p.State == "absent" && p.Number != 0 && p.Name != "" {
+			r.fail("absent port %+v", p)
+		}
+	}
+	for _, network := range c.Networks() {
+		bindings += network.Bindings
+	}
+	if stations != n.Stations || bindings != n.Bindings {
+		r.fail("ports show %d stations and networks %d bindings, there are %+v", stations, bindings, n)
+	}
+	if len(c.Switches()) != len(c.switches) {
+		r.fail("shows %d switches, has %d", len(c.Switches()), len(c.switches))
+	}
+}
+
+// A controller that starts anew in an unchanged world changes no flow, and
+// knows all that can be read from the flows.
+func TestRestartChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := newRandomWorld(t)
+		// What is read back may be more than a small table holds.
+		r.world.core = New(Config{Table: binding.Config{Seed: testSeed}, Grace: 10 * time.Second}, r.intents[0])
+		for _, sw := range r.switches {
+			r.event(sw, r.connect(sw))
+		}
+		t.Repeat(r.actions())
+		r.flush()
+		r.hold = false
+		for len(r.held) > 0 {
+			r.sync("")
+		}
+		before := r.core
+		if slices.ContainsFunc(slices.Collect(maps.Values(before.switches)), func(sw *switchState) bool { return sw.state != connected }) ||
+			len(before.switches) < len(r.switches) {
+			t.Skip("a switch is away")
+		}
+		r.world.core = New(before.config, before.intent)
+		for _, id := range []uint64{1, 2} {
+			sw := r.switches[id]
+			effects := r.core.Step(r.now, r.connect(sw))
+			changes := 0
+			for _, s := range effects.Sync {
+				changes += len(s.Meters) + len(s.Bundle)
+				for _, m := range s.Bundle {
+					// The first switch gets the bindings of hosts behind the
+					// second when that is there.
+					if f, ok := m.(*openflow.FlowMod); ok && id == 1 && pipeline.Table(f.TableID) == pipeline.Bindings {
+						changes--
+					}
+				}
+			}
+			if changes != 0 {
+				t.Fatalf("switch %d: %d changes after a restart", id, changes)
+			}
+			r.carryOut(&effects)
+		}
+		r.check()
+		for b := range before.table.Bindings {
+			now := r.core.table.Lookup(b.Key)
+			if now == nil || now.MAC != b.MAC || now.State != b.State || now.Origin != b.Origin || now.Router != b.Router {
+				t.Fatalf("%+v became %+v", b, now)
+			}
+			if s := before.table.StationOf(b); s != nil && r.core.table.StationOf(now) == nil {
+				t.Fatalf("%+v was at %+v", b, s.Location())
+			}
+		}
+		for s := range before.table.Stations {
+			if now := r.core.table.Station(s.StationKey); now == nil || now.Port != s.Port {
+				t.Fatalf("station %+v became %+v", s, now)
+			}
+		}
+	})
+}

@@ -1,0 +1,506 @@
+package core
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// world is a core with the switches that it controls: what the core sends them
+// becomes flows in a map. It fails through fail, which does not return.
+type world struct {
+	core     *Core
+	now      time.Time
+	switches map[uint64]*modelSwitch
+	held     []Sync // not carried out yet, while hold is set
+	hold     bool
+	sessions uint64
+	fail     func(format string, args ...any)
+	// Where packet-outs, answers and notes go, if anybody wants them.
+	tell func(line string)
+	// flowLines collects the changes of flows of one step.
+	flowLines []string
+}
+
+// modelSwitch is a switch as far as the core can tell.
+type modelSwitch struct {
+	fabric.Switch
+	up      bool
+	session uint64
+	flows   map[openflow.FlowKey]modelFlow
+	groups  map[uint32]openflow.GroupMod
+	meters  map[uint32]openflow.MeterMod
+}
+
+type modelFlow struct {
+	openflow.FlowMod
+	added time.Time
+}
+
+func newWorld(in *intent.Intent, config Config, fail func(string, ...any)) *world {
+	return &world{
+		core: New(config, in), now: time.Unix(1_700_000_000, 0), switches: make(map[uint64]*modelSwitch),
+		fail: fail, tell: func(string) {},
+	}
+}
+
+// addSwitch makes a switch that is not connected yet. Its local port has its
+// name.
+func (w *world) addSwitch(id uint64, name string) *modelSwitch {
+	sw := &modelSwitch{Switch: fabric.Switch{ID: id, Ports: make(map[uint32]fabric.Port)}}
+	sw.Ports[openflow.PortLocal] = fabric.Port{Number: openflow.PortLocal, Name: name, Up: true}
+	sw.reset()
+	w.switches[id] = sw
+	return sw
+}
+
+// reset empties the switch, as a restart does.
+func (sw *modelSwitch) reset() {
+	sw.flows = make(map[openflow.FlowKey]modelFlow)
+	sw.groups = make(map[uint32]openflow.GroupMod)
+	sw.meters = make(map[uint32]openflow.MeterMod)
+}
+
+// dump is what the switch says of itself.
+func (sw *modelSwitch) dump(now time.Time) pipeline.Dump {
+	var d pipeline.Dump
+	for _, f := range sw.flows {
+		d.Flows = append(d.Flows, openflow.FlowStats{
+			TableID: f.TableID, Duration: now.Sub(f.added), Priority: f.Priority, IdleTimeout: f.IdleTimeout, HardTimeout: f.HardTimeout,
+			Flags: f.Flags, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions,
+		})
+	}
+	for _, g := range sw.groups {
+		d.Groups = append(d.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
+	}
+	for _, m := range sw.meters {
+		d.Meters = append(d.Meters, openflow.MeterConfig{Flags: m.Flags, ID: m.ID, Bands: m.Bands})
+	}
+	return d
+}
+
+// connect makes the event of a switch that connects.
+func (w *world) connect(sw *modelSwitch) SwitchUp {
+	w.expire(w.now)
+	w.sessions++
+	sw.up, sw.session = true, w.sessions
+	return SwitchUp{
+		Switch: sw.ID, Session: sw.session, Address: "tcp:192.0.2.1:1234", Version: "model",
+		Ports: slices.Collect(maps.Values(sw.Ports)), Dump: sw.dump(w.now),
+	}
+}
+
+// disconnect makes the event of a switch that is lost.
+func (w *world) disconnect(sw *modelSwitch) SwitchDown {
+	sw.up = false
+	return SwitchDown{Switch: sw.ID, Reason: "gone"}
+}
+
+// step gives events to the core and carries out what it wants.
+func (w *world) step(events ...Event) Effects {
+	effects := w.core.Step(w.now, events...)
+	w.carryOut(&effects)
+	return effects
+}
+
+func (w *world) carryOut(effects *Effects) {
+	slices.SortFunc(effects.Send, func(a, b Send) int { return cmp.Compare(a.Switch, b.Switch) })
+	for _, s := range effects.Send {
+		if sw := w.switches[s.Switch]; sw != nil && sw.up && sw.session == s.Session {
+			w.apply(sw, s.Messages)
+		}
+	}
+	w.held = append(w.held, effects.Sync...)
+	for !w.hold && len(w.held) > 0 {
+		w.sync("")
+	}
+	w.flushFlows()
+}
+
+// sync carries out the oldest held Sync, or refuses it, and tells the core.
+func (w *world) sync(refusal string) {
+	s := w.held[0]
+	w.held = w.held[1:]
+	sw := w.switches[s.Switch]
+	if sw == nil || !sw.up || sw.session != s.Session {
+		return
+	}
+	done := Synced{Switch: s.Switch, Session: s.Session, Error: refusal}
+	if refusal == "" {
+		for _, m := range slices.Concat(s.Meters, s.Bundle) {
+			w.change(sw, m)
+		}
+		w.flushFlows()
+	}
+	w.step(done)
+}
+
+// apply decodes what a session receives.
+func (w *world) apply(sw *modelSwitch, messages []byte) {
+	for len(messages) > 0 {
+		h, err := openflow.ParseHeader(messages)
+		if err != nil {
+			w.fail("switch %d gets a message that is none: %v", sw.ID, err)
+		}
+		_, m, err := openflow.Decode(messages[:h.Length])
+		if err != nil {
+			w.fail("switch %d gets a message that is none: %v", sw.ID, err)
+		}
+		messages = messages[h.Length:]
+		if out, ok := m.(*openflow.PacketOut); ok {
+			w.flushFlows()
+			w.packetOut(sw, out)
+			continue
+		}
+		w.change(sw, m)
+	}
+}
+
+// change carries out a flow-mod, group-mod or meter-mod.
+func (w *world) change(sw *modelSwitch, m openflow.Message) {
+	switch m := m.(type) {
+	case *openflow.FlowMod:
+		w.changeFlow(sw, m)
+	case *openflow.GroupMod:
+		_, have := sw.groups[m.ID]
+		switch {
+		case m.Command == openflow.GroupDelete:
+			delete(sw.groups, m.ID)
+		case have == (m.Command == openflow.GroupAdd):
+			w.fail("switch %d refuses command %d for group %d, which it has: %v", sw.ID, m.Command, m.ID, have)
+		default:
+			sw.groups[m.ID] = *m
+		}
+		w.flowLines = append(w.flowLines, w.groupLine(sw, m))
+	case *openflow.MeterMod:
+		_, have := sw.meters[m.ID]
+		if have == (m.Command == openflow.MeterAdd) {
+			w.fail("switch %d refuses command %d for meter %d, which it has: %v", sw.ID, m.Command, m.ID, have)
+		}
+		sw.meters[m.ID] = *m
+	default:
+		w.fail("switch %d gets a %v", sw.ID, m.Type())
+	}
+}
+
+func (w *world) changeFlow(sw *modelSwitch, m *openflow.FlowMod) {
+	old, had := sw.flows[m.Key()]
+	switch m.Command {
+	case openflow.FlowAdd:
+		for _, a := range m.Instructions.Apply {
+			if g, ok := a.(openflow.Group); ok {
+				if _, exists := sw.groups[g.ID]; !exists {
+					w.fail("switch %d refuses a flow to group %d, which it does not have", sw.ID, g.ID)
+				}
+			}
+		}
+		sw.flows[m.Key()] = modelFlow{*m, w.now}
+	case openflow.FlowDeleteStrict:
+		delete(sw.flows, m.Key())
+	default:
+		w.fail("switch %d gets flow-mod command %d", sw.ID, m.Command)
+	}
+	if line := w.flowLine(sw, m, old.FlowMod, had); line != "" {
+		w.flowLines = append(w.flowLines, line)
+	}
+}
+
+// expire takes away the flows whose hard timeout is over.
+func (w *world) expire(now time.Time) {
+	for _, sw := range w.switches {
+		maps.DeleteFunc(sw.flows, func(_ openflow.FlowKey, f modelFlow) bool {
+			return f.HardTimeout != 0 && now.Sub(f.added) >= time.Duration(f.HardTimeout)*time.Second
+		})
+	}
+}
+
+// sleep lets time pass, and steps whenever the core wants it. tick is called
+// after each step.
+func (w *world) sleep(d time.Duration, tick func()) {
+	end := w.now.Add(d)
+	for {
+		at, ok := w.core.Next()
+		if !ok || at.After(end) {
+			break
+		}
+		if at.After(w.now) {
+			w.now = at
+		}
+		w.expire(w.now)
+		w.step()
+		tick()
+		if next, ok := w.core.Next(); ok && !next.After(w.now) {
+			w.fail("after a step there is still something to do at %v", next)
+		}
+	}
+	w.now = end
+	w.expire(w.now)
+}
+
+// classify tells where a frame with an outer VLAN tag comes in, as the switch
+// does.
+func (w *world) classify(sw *modelSwitch, port uint32, vlan uint16) (segment binding.Segment, at binding.PortKey, popped, ok bool) {
+	for _, a := range sw.Attachments(w.core.intent) {
+		if a.Port != port {
+			continue
+		}
+		if vlan != 0 && a.Key.VLAN() == vlan {
+			return binding.Segment{Network: a.Network}, a.Key, true, true
+		}
+		if a.Key.VLAN() == 0 {
+			segment, at, ok = binding.Segment{Network: a.Network, VLAN: vlan}, a.Key, true
+		}
+	}
+	return segment, at, false, ok
+}
+
+// receive is a frame that comes in on a port: the model does with it what the
+// pipeline would, and gives the core the punts.
+func (w *world) receive(sw *modelSwitch, port uint32, frame []byte) {
+	var s resolve.Subject
+	err := s.Parse(frame)
+	segment, at, popped, ok := w.classify(sw, port, s.Frame.VLAN)
+	if !ok {
+		w.tell(fmt.Sprintf("%s drops: port in no network", sw.Name()))
+		return
+	}
+	if popped {
+		frame = slices.Concat(frame[:12], frame[16:])
+		err = s.Parse(frame)
+	}
+	punt := func(reason pipeline.Reason) {
+		w.tell(fmt.Sprintf("%s punts: %v", sw.Name(), reason))
+		w.step(Punt{Switch: sw.ID, Reason: reason, Segment: segment, Port: at, Frame: slices.Clone(frame)})
+	}
+	if err != nil {
+		punt(pipeline.ReasonMalformed)
+		return
+	}
+	if !w.knowsSender(sw, &s, segment, at) {
+		punt(pipeline.ReasonLearn)
+	}
+	if s.Frame.Dst == pipeline.MAC {
+		punt(pipeline.ReasonReply)
+		return
+	}
+	key, asks := s.Target(segment)
+	if !asks || !s.Frame.Dst.IsMulticast() {
+		w.forward(sw, segment, &s)
+		return
+	}
+	w.answer(sw, &s, key, at, punt)
+}
+
+// has says whether the switch has the flow, whatever it does.
+func (sw *modelSwitch) has(f openflow.FlowMod) bool {
+	_, ok := sw.flows[f.Key()]
+	return ok
+}
+
+func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding.Segment, at binding.PortKey) bool {
+	if !sw.has(pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Src}, at)[0]) {
+		return false
+	}
+	e, teaching := s.Evidence(segment, sw.ID)
+	if teaching != resolve.TeachesBinding {
+		return teaching != resolve.TeachesMismatch
+	}
+	owner, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC})
+	have, ok := sw.flows[owner.Key()]
+	stale, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC, State: binding.Stale})
+	// A stale owner is known to an NS only.
+	return ok && (s.Kind == resolve.Solicitation || !openflow.EqualInstructions(have.Instructions, stale.Instructions))
+}
+
+func (w *world) forward(sw *modelSwitch, segment binding.Segment, s *resolve.Subject) {
+	forward := pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Dst}, 0)[1]
+	if f, ok := sw.flows[forward.Key()]; ok {
+		w.tell(fmt.Sprintf("%s forwards to %s", sw.Name(), w.portName(sw, binding.PortKey(uint32(f.Cookie)))))
+		return
+	}
+	w.tell(fmt.Sprintf("%s floods it", sw.Name()))
+}
+
+func (w *world) answer(sw *modelSwitch, s *resolve.Subject, key binding.Key, at binding.PortKey, punt func(pipeline.Reason)) {
+	own, _ := pipeline.OwnerFlow(&binding.Binding{Key: key, MAC: s.Frame.Src})
+	found, _ := pipeline.BindingFlow(&binding.Binding{Key: key, State: binding.Reachable})
+	have, known := sw.flows[found.Key()]
+	_, search := sw.leased(pipeline.Search)
+	switch {
+	case sw.has(own):
+		w.tell(fmt.Sprintf("%s floods it: the asker's own address", sw.Name()))
+	case known && (s.Kind == resolve.ARPRequest || s.ND.HasSLL && s.ND.Nonce == nil && !s.ND.UnknownOptions):
+		w.tell(fmt.Sprintf("%s answers %s: %s is at %s", sw.Name(), w.portName(sw, at), key.IP(), macName(foundMAC(&have.FlowMod))))
+	case known:
+		punt(pipeline.ReasonAnswer)
+	case search:
+		punt(pipeline.ReasonSearch)
+	default:
+		w.tell(fmt.Sprintf("%s floods it: nobody controls it", sw.Name()))
+	}
+}
+
+// leased finds a leased flow of a table.
+func (sw *modelSwitch) leased(t pipeline.Table) (openflow.FlowMod, bool) {
+	for _, f := range sw.flows {
+		if f.HardTimeout != 0 && pipeline.Table(f.TableID) == t {
+			return f.FlowMod, true
+		}
+	}
+	return openflow.FlowMod{}, false
+}
+
+// check fails unless every connected switch has exactly what is wanted, and
+// what the core knows is in order.
+func (w *world) check() {
+	for _, sw := range w.switches {
+		state := w.core.switches[sw.ID]
+		if state == nil || state.state != connected {
+			continue
+		}
+		if len(state.out) != 0 {
+			w.fail("%s: %d bytes wait for a switch that is connected", sw.Name(), len(state.out))
+		}
+		difference := sw.dump(w.now).Compare(w.core.wanted(state), state.base.Groups, state.base.Meters)
+		for _, m := range slices.Concat(difference.Meters, difference.Bundle) {
+			line := fmt.Sprint(m)
+			if f, ok := m.(*openflow.FlowMod); ok {
+				line = fmt.Sprintf("table %d: command %d %v", f.TableID, f.Command, f.Match)
+			}
+			w.fail("%s is not as wanted, it needs %s", sw.Name(), line)
+		}
+	}
+	w.checkTable()
+}
+
+func (w *world) checkTable() {
+	c := w.core
+	for s := range c.table.Stations {
+		sw := c.switches[s.Switch]
+		if sw == nil || !sw.member(s.Port, s.Network) {
+			w.fail("%+v is where no attachment of its network is", *s)
+		}
+		if s.MAC.IsMulticast() || s.MAC.IsZero() || s.MAC == pipeline.MAC {
+			w.fail("nobody can have the MAC of %+v", *s)
+		}
+	}
+	for b := range c.table.Bindings {
+		if !b.Origin.Configured() && c.table.StationOf(b) == nil {
+			w.fail("%v is bound to %v, which is nowhere", b.Key, b.MAC)
+		}
+		if !resolve.CanBeHost(b.IP()) {
+			w.fail("%v is learned", b.Key)
+		}
+		if _, ok := c.intent.ByNumber(b.Network); !ok {
+			w.fail("%v is in no network", b.Key)
+		}
+	}
+}
+
+// packetOut checks where a packet goes, and tells.
+func (w *world) packetOut(sw *modelSwitch, m *openflow.PacketOut) {
+	if len(m.Actions) != 2 {
+		w.fail("packet-out with the actions %v", m.Actions)
+	}
+	set, ok1 := m.Actions[0].(openflow.SetField)
+	lookup, ok2 := m.Actions[1].(openflow.Resubmit)
+	if !ok1 || !ok2 {
+		w.fail("packet-out with the actions %v", m.Actions)
+	}
+	var value uint64
+	for _, c := range set.Value {
+		value = value<<8 | uint64(c)
+	}
+	switch pipeline.Table(lookup.Table) {
+	case pipeline.Deliver:
+		w.tell(fmt.Sprintf("%s sends to %s: %s", sw.Name(), w.portName(sw, binding.PortKey(value)), frameLine(m.Data)))
+	case pipeline.Flood:
+		segment, except := pipeline.SegmentOf(value), ""
+		if m.InPort != openflow.PortController {
+			except = " except " + sw.Ports[m.InPort].Name
+		}
+		w.tell(fmt.Sprintf("%s floods %s%s: %s", sw.Name(), w.segmentName(segment), except, frameLine(m.Data)))
+	default:
+		w.fail("packet-out to table %d", lookup.Table)
+	}
+}
+
+func (w *world) segmentName(s binding.Segment) string {
+	name := cmp.Or(w.core.names[s.Network], fmt.Sprint(s.Network))
+	if s.VLAN != 0 {
+		name += fmt.Sprintf(" vlan %d", s.VLAN)
+	}
+	return name
+}
+
+func (w *world) portName(sw *modelSwitch, key binding.PortKey) string {
+	name := sw.Ports[pipeline.PortNumber(key)].Name
+	if name == "" {
+		name = fmt.Sprintf("port %d", key.Number())
+	}
+	if key.VLAN() != 0 {
+		name += fmt.Sprintf("@%d", key.VLAN())
+	}
+	return name
+}
+
+// hostMAC is the address of host n.
+func hostMAC(n byte) packet.MAC { return packet.MAC{0x02, 0, 0, 0, 0, n} }
+
+// macName calls the MAC of host n hn.
+func macName(mac packet.MAC) string {
+	switch {
+	case mac == hostMAC(mac[5]):
+		return fmt.Sprintf("h%d", mac[5])
+	case mac == pipeline.MAC:
+		return "isat"
+	case mac.IsBroadcast():
+		return "all"
+	}
+	return mac.String()
+}
+
+// frameLine describes a frame.
+func frameLine(frame []byte) string {
+	var s resolve.Subject
+	if err := s.Parse(frame); err != nil {
+		return err.Error()
+	}
+	line := ""
+	switch s.Kind {
+	case resolve.ARPRequest:
+		line = fmt.Sprintf("arp %s at %s asks for %s", netip.AddrFrom4(s.ARP.SPA), macName(s.ARP.SHA), netip.AddrFrom4(s.ARP.TPA))
+	case resolve.ARPReply:
+		line = fmt.Sprintf("arp %s is at %s", netip.AddrFrom4(s.ARP.SPA), macName(s.ARP.SHA))
+	case resolve.Solicitation:
+		line = fmt.Sprintf("ns %s asks for %s", netip.AddrFrom16(s.ND.Src), netip.AddrFrom16(s.ND.Target))
+	case resolve.Advertisement:
+		flags := ""
+		for i, set := range []bool{s.ND.Router, s.ND.Solicited, s.ND.Override} {
+			if set {
+				flags += "RSO"[i : i+1]
+			}
+		}
+		line = fmt.Sprintf("na %s is at %s, flags %s", netip.AddrFrom16(s.ND.Target), macName(s.ND.TLL), flags)
+	default:
+		line = fmt.Sprintf("type %#04x", s.Frame.EtherType)
+	}
+	if !s.Frame.Dst.IsMulticast() {
+		line += ", to " + macName(s.Frame.Dst) + " alone"
+	}
+	if s.Frame.Tagged {
+		line += fmt.Sprintf(", vlan %d", s.Frame.VLAN)
+	}
+	return line
+}

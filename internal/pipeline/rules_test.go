@@ -1,0 +1,99 @@
+package pipeline_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// TestFlowsAreUnambiguous checks on random states that no flow is wanted twice, and that no two
+// flows of one table and priority could take the same packet and treat it differently.
+func TestFlowsAreUnambiguous(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		flows := drawState(r).flows()
+		seen := make(map[openflow.FlowKey]bool)
+		levels := make(map[[2]uint16][]openflow.FlowMod)
+		for _, f := range flows {
+			if seen[f.Key()] {
+				r.Errorf("table %d priority %d %s is wanted twice", f.TableID, f.Priority, f.Match)
+			}
+			seen[f.Key()] = true
+			level := [2]uint16{uint16(f.TableID), f.Priority}
+			for _, g := range levels[level] {
+				if overlap(keyed(f), keyed(g)) && !openflow.EqualInstructions(f.Instructions, g.Instructions) && f.TableID != uint8(pipeline.Compare) {
+					r.Errorf("table %d priority %d: %s and %s overlap", f.TableID, f.Priority, f.Match, g.Match)
+				}
+			}
+			levels[level] = append(levels[level], f)
+		}
+	})
+}
+
+// keyed is the flow's match with the key registers that it leaves out, where it is one of a lookup:
+// a lookup of an IPv4 address leaves the IPv6 key at zero, and the other way round.
+func keyed(f openflow.FlowMod) openflow.Match {
+	m := f.Match
+	if t := pipeline.Table(f.TableID); t != pipeline.Bindings && t != pipeline.Owners {
+		return m
+	}
+	for _, field := range []*openflow.Field{openflow.Reg0, openflow.Reg12, openflow.Reg13, openflow.Reg14, openflow.Reg15} {
+		if _, _, ok := m.Get(field); !ok {
+			m = m.U32(field, 0)
+		}
+	}
+	return m
+}
+
+// overlap says whether some packet could fit both.
+func overlap(a, b openflow.Match) bool {
+	for o := range a.All() {
+		value, mask, ok := b.Get(o.Field)
+		if !ok {
+			continue
+		}
+		for i := range value {
+			both := byte(0xff)
+			if o.Mask != nil {
+				both &= o.Mask[i]
+			}
+			if mask != nil {
+				both &= mask[i]
+			}
+			if (value[i]^o.Value[i])&both != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// TestEveryGotoGoesForward checks what Open vSwitch demands, and that every table that a rule goes
+// or looks into is listed.
+func TestEveryGotoGoesForward(t *testing.T) {
+	known := make(map[uint8]bool)
+	for _, info := range pipeline.Tables() {
+		if known[uint8(info.Table)] {
+			t.Errorf("table %d is listed twice", info.Table)
+		}
+		known[uint8(info.Table)] = true
+	}
+	for _, r := range pipeline.Rules() {
+		if r.Doc == "" {
+			t.Errorf("table %d %s: no explanation", r.Table, r.Match)
+		}
+		if !known[uint8(r.Table)] || !known[uint8(r.Next)] {
+			t.Errorf("table %d goes to %d: one is not listed", r.Table, r.Next)
+		}
+		if r.Next != 0 && r.Next <= r.Table {
+			t.Errorf("table %d goes back to %d", r.Table, r.Next)
+		}
+		for _, a := range r.Actions {
+			if s, ok := a.(openflow.Resubmit); ok && !known[s.Table] {
+				t.Errorf("table %d looks into %d, which is not listed", r.Table, s.Table)
+			}
+		}
+	}
+}

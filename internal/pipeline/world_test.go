@@ -1,0 +1,133 @@
+package pipeline_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"pgregory.net/rapid"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// state is what a switch should have, drawn at random.
+type state struct {
+	base     pipeline.Base
+	bindings []*binding.Binding
+	stations []pipeline.RememberedStation
+}
+
+func (s *state) flows() []openflow.FlowMod {
+	flows := append([]openflow.FlowMod(nil), s.base.Flows...)
+	for _, b := range s.bindings {
+		if f, ok := pipeline.BindingFlow(b); ok {
+			flows = append(flows, f)
+		}
+		if f, ok := pipeline.OwnerFlow(b); ok {
+			flows = append(flows, f)
+		}
+	}
+	for _, r := range s.stations {
+		for _, f := range pipeline.StationFlows(r.Key, r.Port) {
+			flows = append(flows, f)
+		}
+	}
+	return flows
+}
+
+const drawnPorts = 6
+
+// drawState draws networks, the ports that belong to them, and hosts. Every port, VLAN and address
+// of a small set is drawn, so that states overlap.
+func drawState(t *rapid.T) *state {
+	in := intent.Default()
+	for number := uint32(2); number <= 4; number++ {
+		n := intent.Network{Name: fmt.Sprintf("n%d", number), Number: number, Unknown: intent.Unknown(rapid.IntRange(0, 2).Draw(t, "unknown"))}
+		for i := range rapid.IntRange(0, 2).Draw(t, "subnets") {
+			bits := rapid.IntRange(16, 32).Draw(t, "bits")
+			addr := netip.AddrFrom4([4]byte{10, byte(i), 0, 0})
+			n.Subnets = append(n.Subnets, intent.Subnet{Prefix: netip.PrefixFrom(addr, bits)})
+		}
+		in.Networks = append(in.Networks, n)
+	}
+	var attachments []fabric.Attachment
+	for port := uint32(1); port <= drawnPorts; port++ {
+		number := port
+		if port == drawnPorts {
+			number = openflow.PortLocal
+		}
+		for _, vlan := range []uint16{0, 1, 4094} {
+			if network := rapid.Uint32Range(0, 4).Draw(t, "network"); network != 0 {
+				attachments = append(attachments, fabric.Attachment{Network: network, Key: binding.NewPortKey(number, vlan), Port: number})
+			}
+		}
+	}
+	s := &state{base: pipeline.NewBase(in, attachments)}
+	if len(attachments) > 0 {
+		s.drawHosts(t, attachments)
+	}
+	return s
+}
+
+func (s *state) drawHosts(t *rapid.T, attachments []fabric.Attachment) {
+	bound, placed := make(map[binding.Key]bool), make(map[binding.StationKey]bool)
+	for range rapid.IntRange(0, 12).Draw(t, "hosts") {
+		at := rapid.SampledFrom(attachments).Draw(t, "at")
+		segment := binding.Segment{Network: at.Network}
+		if at.Key.VLAN() == 0 {
+			segment.VLAN = rapid.SampledFrom([]uint16{0, 5, 4095}).Draw(t, "vlan")
+		}
+		mac := packet.MACFromUint64(rapid.Uint64Range(1, 1<<48-1).Draw(t, "mac"))
+		key := binding.StationKey{Segment: segment, MAC: mac}
+		if placed[key] {
+			continue
+		}
+		placed[key] = true
+		s.stations = append(s.stations, pipeline.RememberedStation{Key: key, Port: at.Key})
+		for range rapid.IntRange(0, 3).Draw(t, "addresses") {
+			b := drawBinding(t, segment, mac)
+			if !bound[b.Key] {
+				bound[b.Key] = true
+				s.bindings = append(s.bindings, b)
+			}
+		}
+	}
+}
+
+func drawBinding(t *rapid.T, segment binding.Segment, mac packet.MAC) *binding.Binding {
+	var addr [16]byte
+	if rapid.Bool().Draw(t, "4") {
+		var v4 [4]byte
+		binary.BigEndian.PutUint32(v4[:], rapid.Uint32Range(1, 1<<32-1).Draw(t, "ipv4"))
+		addr = netip.AddrFrom4(v4).As16()
+	} else {
+		// Words that are all zeros or ones are what a switch could take for something else.
+		for i := range 4 {
+			binary.BigEndian.PutUint32(addr[4*i:], rapid.SampledFrom([]uint32{0, 0xffffffff, 1, 0xfe800000, 0x80}).Draw(t, "ipv6"))
+		}
+		addr[7] |= 1 // not ::, which nobody has
+	}
+	return &binding.Binding{
+		Key: binding.Key{Segment: segment, Addr: addr}, MAC: mac,
+		Origin: rapid.SampledFrom([]binding.Origin{binding.ARP, binding.ND, binding.Gateway, binding.Static}).Draw(t, "origin"),
+		State:  rapid.SampledFrom([]binding.State{binding.Reachable, binding.Stale}).Draw(t, "state"),
+		Router: rapid.Bool().Draw(t, "router"),
+	}
+}
+
+// learned are the bindings that a switch remembers: those that no operator configured.
+func (s *state) learned() []pipeline.RememberedBinding {
+	var out []pipeline.RememberedBinding
+	for _, b := range s.bindings {
+		if !b.Origin.Configured() {
+			out = append(out, pipeline.RememberedBinding{Key: b.Key, MAC: b.MAC, Origin: b.Origin,
+				Stale: b.State == binding.Stale, Router: b.Router})
+		}
+	}
+	return out
+}
