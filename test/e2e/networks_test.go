@@ -214,7 +214,7 @@ func TestIntentIsReadAgain(t *testing.T) {
 }
 
 // What was learned on a port goes with it; a port that comes is part of the
-// network; a port that is renamed keeps its place in the intent by its name.
+// network; one whose link goes down shows it.
 func TestPortsAreFollowed(t *testing.T) {
 	w := newWorld(t, hosts("ports", 3), "")
 	w.must("h1", "ping", "-c", "1", "-W", "3", "10.0.0.2")
@@ -246,4 +246,80 @@ func TestPortsAreFollowed(t *testing.T) {
 		ports, err := w.client.Ports(ctx, noFilter)
 		return slices.ContainsFunc(ports, func(p view.Port) bool { return p.Name == "h3" && p.State == "down" }), fmt.Sprint(ports, err)
 	})
+}
+
+// A port that gets another name belongs to the network that the intent gives to
+// that name, though its number stays.
+func TestRenamedPortFollowsIntent(t *testing.T) {
+	topology := hosts("rename", 2)
+	w := newWorld(t, topology, `
+kind: network
+name: blue
+number: 100
+ports:
+  - {switch: s1, port: after}
+`)
+	networks := func(name string) string {
+		ctx, cancel := w.context()
+		defer cancel()
+		ports, err := w.client.Ports(ctx, noFilter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range ports {
+			if p.Name == name {
+				return fmt.Sprintf("%d %s %v", p.Number, p.State, p.Networks)
+			}
+		}
+		return "none"
+	}
+	if got := networks("after"); got != "0 absent [blue]" {
+		t.Errorf("before it exists: %s", got)
+	}
+	if out, err := w.lab.Vsctl("add-port", "s1", "before", "--", "set", "interface", "before", "type=internal", "ofport_request=77"); err != nil {
+		t.Fatal(err, out)
+	}
+	w.eventually("port before in default", func() (bool, string) {
+		got := networks("before")
+		return strings.HasPrefix(got, "77 ") && strings.HasSuffix(got, " [default]"), got
+	})
+	if out, err := w.lab.Vsctl("del-port", "before", "--", "add-port", "s1", "after", "--", "set", "interface", "after", "type=internal", "ofport_request=77"); err != nil {
+		t.Fatal(err, out)
+	}
+	w.eventually("port after in blue", func() (bool, string) {
+		got := networks("after")
+		return strings.HasPrefix(got, "77 ") && strings.HasSuffix(got, " [blue]"), got
+	})
+	if got := networks("before"); got != "none" {
+		t.Errorf("the old name is still there: %s", got)
+	}
+	if flows := strings.Join(w.flows("s1"), "\n"); !strings.Contains(flows, "in_port=77 actions=set_field:0x64->metadata") {
+		t.Errorf("port 77 is not classified into network 100:\n%s", flows)
+	}
+}
+
+// A switch that lost all its flows gets them again, with what is known.
+func TestSwitchThatLostItsFlows(t *testing.T) {
+	w := newWorld(t, hosts("lost", 3), "")
+	w.must("h1", "ping", "-c", "1", "-W", "3", "10.0.0.2")
+	w.learned("default", "10.0.0.2", "reachable")
+	w.settled()
+	before := w.flows("s1")
+	ctx, cancel := w.context()
+	defer cancel()
+	// Open vSwitch drops its flows with its last controller.
+	if err := w.lab.SetController(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("switch away", func() (bool, string) {
+		list := w.switches()
+		return list[0].State == "away", fmt.Sprint(list)
+	})
+	if err := w.lab.SetController(ctx, w.listen); err != nil {
+		t.Fatal(err)
+	}
+	w.synced()
+	if diff := difference(before, w.flows("s1")); diff != "" {
+		t.Errorf("flows differ from before:\n%s", diff)
+	}
 }
