@@ -35,9 +35,13 @@ type punt struct {
 	frame   int
 }
 
-// flagsDiffer is what the flags register holds in the table search: the
-// operands of compare, which are the sender's address and the target's, differ.
-const flagsDiffer = 1 << 4
+// What the flags register holds: in the table search, that the operands of
+// compare, which are the sender's address and the target's, differ; in the table
+// punt, that the sender states an address, and that nothing is known of it.
+const (
+	flagsSearch = 1 << 4
+	flagsLearn  = 1 << 5
+)
 
 // newPunt encodes a packet-in with userdata for a reason, in the order and with
 // the metadata that Open vSwitch gives it in the table where that punt is made:
@@ -49,17 +53,16 @@ func newPunt(reason pipeline.Reason) punt {
 	// the encoded message.
 	marker := func(n int) uint32 { return 0xf1e2d300 | uint32(n) }
 	registers := []*openflow.Field{openflow.Reg0, openflow.Reg1, nil, nil, openflow.Reg4, openflow.Reg5, openflow.Reg6, openflow.Reg7}
+	flags := uint32(flagsSearch)
 	if reason == pipeline.ReasonLearn {
 		registers = registers[:6] // compare comes after learn
+		flags = flagsLearn
 	}
-	metadata := openflow.Match{}.U32(openflow.InPort, marker(8)).U64(openflow.Metadata, network)
+	metadata := openflow.Match{}.U32(openflow.InPort, marker(8)).U64(openflow.Metadata, network).U32(openflow.Reg8, flags)
 	for i, r := range registers {
 		if r != nil {
 			metadata = metadata.U32(r, marker(i))
 		}
-	}
-	if reason == pipeline.ReasonSearch {
-		metadata = metadata.U32(openflow.Reg8, flagsDiffer)
 	}
 	table, cookie := puntFlow(reason)
 	frame := packet.AppendARP(nil, packet.Broadcast, packet.MAC{}, false, 0, &packet.ARP{Op: packet.ARPRequest})

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // startTimeout is how long a controller may take until it is ready, and how
@@ -136,30 +136,14 @@ func ended(what string, err error, log *logTail) error {
 	return nil
 }
 
-// clockTick is the unit of the times in /proc/PID/stat: USER_HZ, which is 100
-// on every architecture that Go runs Linux on (proc(5)).
-const clockTick = 10 * time.Millisecond
-
 // cpuTime is what a process has used of the processors, user and system.
 func cpuTime(pid int) (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read processor time: %w", err)
+	// The clock of another process, as clock_getcpuclockid(3) makes it.
+	const schedulerClock = 2
+	clock := int32(^pid<<3 | schedulerClock)
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
 	}
-	// The name, in parentheses, may hold anything; the fields after it are
-	// counted from the third.
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	const utime, stime = 14 - 3, 15 - 3
-	if len(fields) <= stime {
-		return 0, fmt.Errorf("read processor time: /proc/%d/stat has %d fields", pid, len(fields))
-	}
-	var ticks uint64
-	for _, s := range fields[utime : stime+1] {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("read processor time: %w", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * clockTick, nil
+	return time.Duration(t.Nano()), nil
 }

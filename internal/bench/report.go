@@ -61,6 +61,14 @@ type Sample struct {
 	latency []time.Duration
 }
 
+// add adds a part of the round.
+func (s *Sample) add(part Sample) {
+	s.Answers += part.Answers
+	s.Took += part.Took
+	s.CPU += part.CPU
+	s.latency = append(s.latency, part.latency...)
+}
+
 func (s *Sample) finish() {
 	if len(s.latency) == 0 {
 		return

@@ -136,8 +136,8 @@ type StationKey struct {
 type Station struct {
 	StationKey
 	Port     PortKey
+	Restored bool  // in this place it takes no room of its own
 	Learned  int64 // when it was first heard at this place, in nanoseconds since 1970
-	Restored bool
 
 	bindings   []*Binding
 	prev, next *Station // of the same attachment

@@ -103,6 +103,41 @@ func (x *index[K, T, P]) find(key K, hash uint64) (record *T, b *bucket[T], slot
 	}
 }
 
+// lookahead is how many keys getAll waits for at the same time.
+const lookahead = 16
+
+// getAll stores the record of each key, or nil, and may be called whenever get
+// may. found must be as long as keys. Records that no cache holds come from
+// memory together, instead of one after the other.
+func (x *index[K, T, P]) getAll(keys []K, found []*T) {
+	for len(keys) > lookahead {
+		x.getAll(keys[:lookahead], found[:lookahead])
+		keys, found = keys[lookahead:], found[lookahead:]
+	}
+	buckets := *x.buckets.Load()
+	mask := uint64(len(buckets) - 1)
+	var hashes, tags [lookahead]uint64
+	for i := range keys {
+		hashes[i] = maphash.Comparable(x.seed, keys[i])
+	}
+	// No turn of these loops needs a result of another, so that the processor
+	// begins the next ones while it waits for memory.
+	for i := range keys {
+		tags[i] = buckets[hashes[i]&mask].tags.Load()
+	}
+	for i := range keys {
+		found[i] = nil
+		if at := withTag(tags[i], tagOf(hashes[i])); at != 0 {
+			found[i] = buckets[hashes[i]&mask].slots[slotOf(at)].Load()
+		}
+	}
+	for i, key := range keys {
+		if found[i] == nil || P(found[i]).indexKey() != key {
+			found[i], _, _ = x.find(key, hashes[i])
+		}
+	}
+}
+
 // put stores a record under its key and returns the one that it replaces.
 func (x *index[K, T, P]) put(record *T) *T {
 	key := P(record).indexKey()

@@ -189,7 +189,10 @@ func (t *Table) hearConfigured(now int64, old *Binding, e Evidence) (Verdict, Ch
 		return RefusedFixed, Change{}
 	}
 	b := *old
-	b.Heard = now
+	b.Heard, b.Restored = now, false
+	if e.Source == FromRestore {
+		b.Heard, b.Restored = e.Learned, true
+	}
 	if old.MAC == e.MAC {
 		t.settle(&b, e)
 		t.set(old, &b)
@@ -198,7 +201,7 @@ func (t *Table) hearConfigured(now int64, old *Binding, e Evidence) (Verdict, Ch
 	if e.Source != FromARP && e.Source != FromNA && e.Source != FromRestore {
 		return Known, Change{}
 	}
-	b.MAC, b.Switch, b.Learned = e.MAC, e.Switch, now
+	b.MAC, b.Switch, b.Learned = e.MAC, e.Switch, b.Heard
 	t.set(old, &b)
 	return Moved, Change{old, &b}
 }
@@ -223,7 +226,7 @@ func (t *Table) Configure(now int64, want []Permitted) []Change {
 		old := t.bindings.get(p.Key)
 		b := &Binding{Key: p.Key, MAC: p.MACs[0], Origin: p.Origin, State: Reachable, Router: p.Router, Learned: now}
 		if old != nil && slices.Contains(p.MACs, old.MAC) {
-			b.MAC, b.Switch, b.Heard = old.MAC, old.Switch, old.Heard
+			b.MAC, b.Switch, b.Heard, b.Restored = old.MAC, old.Switch, old.Heard, old.Restored
 			if old.Origin == p.Origin {
 				b.Learned = old.Learned
 			}

@@ -36,6 +36,7 @@ type Core struct {
 	waiting  map[binding.Key][]uint64 // questions that wait for a search
 	probed   map[binding.Key]int64    // when a host probed for the address last (RFC 5227)
 	leases   []byte                   // the flow-mods that renew leased flows
+	encoded  []byte                   // scratch space of spread
 	counters counters
 	subject  resolve.Subject
 	watched  bool

@@ -95,7 +95,7 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 	switch verdict {
 	case binding.Known:
 		if b := change.New; b != nil && b.Switch == sw.ID && c.missing(e, e.Known.Address, b.Learned) {
-			sendBinding(sw, binding.Change{New: b})
+			sw.sendBinding(binding.Change{New: b})
 		}
 	case binding.RefusedFixed:
 		c.note(slog.LevelWarn, "address refused: it is bound by the operator", slog.String("ip", evidence.Key.IP().String()),

@@ -51,8 +51,12 @@ func (e Question) apply(c *Core) {
 }
 
 func (c *Core) startProbe(id uint64, key binding.Key, b *binding.Binding) {
-	if b == nil || c.table.StationOf(b) == nil {
+	switch {
+	case b == nil:
 		c.done(id, key, 0, c.now, "the address is not known: search it with isat resolve")
+		return
+	case c.table.StationOf(b) == nil:
+		c.done(id, key, 0, c.now, "where its owner is, is not known: search it with isat resolve")
 		return
 	}
 	p := c.probes[key]

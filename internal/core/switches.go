@@ -125,14 +125,14 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 		}
 	}
 	for _, b := range m.Bindings {
-		home := binding.StationKey{Switch: sw.ID, Segment: b.Key.Segment, MAC: b.MAC}
-		if c.table.Lookup(b.Key) != nil || c.table.Station(home) == nil {
-			continue
-		}
-		_, change := c.table.Hear(c.now, binding.Evidence{
+		evidence := binding.Evidence{
 			Key: b.Key, MAC: b.MAC, Switch: sw.ID, Source: binding.FromRestore, Router: b.Router,
 			Origin: b.Origin, Stale: b.Stale, Learned: c.now - int64(b.Age),
-		})
+		}
+		if !c.restorable(&evidence) {
+			continue
+		}
+		_, change := c.table.Hear(c.now, evidence)
 		if change.New != nil {
 			restored++
 			// The other switches that are connected have to hear of it, and who
@@ -142,6 +142,24 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 		}
 	}
 	return restored
+}
+
+// restorable says whether what a switch remembers of an address is news. A
+// learned binding must have its station; of an operator's, which may have none,
+// the switch says which permitted MAC it is, and where.
+func (c *Core) restorable(e *binding.Evidence) bool {
+	old := c.table.Lookup(e.Key)
+	here := c.table.Station(binding.StationKey{Switch: e.Switch, Segment: e.Key.Segment, MAC: e.MAC}) != nil
+	if !e.Origin.Configured() {
+		return old == nil && here
+	}
+	if old == nil || !old.Origin.Configured() {
+		return false // the operator took it back
+	}
+	if !here {
+		e.Switch = 0
+	}
+	return old.Heard == 0 || old.MAC == e.MAC && here && c.table.StationOf(old) == nil
 }
 
 // wanted yields every flow that the switch should have.
@@ -224,7 +242,7 @@ func (e SwitchError) apply(c *Core) {
 // behind it.
 func (c *Core) forgetSwitch(sw *switchState) {
 	before := c.portViews(sw)
-	sw.attachments, sw.networks, sw.Ports = nil, nil, nil
+	sw.attachments, sw.networks = nil, nil
 	c.forgetUnattached(sw)
 	delete(c.switches, sw.ID)
 	c.note(slog.LevelWarn, "switch forgotten", slog.String("switch", fabric.FormatID(sw.ID)),
@@ -336,17 +354,27 @@ func (c *Core) setIntent(in *intent.Intent) {
 // spread sends what a change of a binding means for the flows of every switch
 // but one, which is compared as a whole.
 func (c *Core) spread(change binding.Change, except *switchState) {
+	// The same for every switch, so it is made once.
+	c.encoded = appendDifference(c.encoded[:0], pipeline.BindingFlow, change.Old, change.New)
 	for _, sw := range c.switches {
-		if sw != except {
-			sendBinding(sw, change)
+		if sw != except && sw.state != away {
+			sw.out = append(sw.out, c.encoded...)
+			sw.sendOwner(change)
 		}
 	}
 	c.changedBinding(change)
 }
 
 // sendBinding sends the difference that a change makes on one switch.
-func sendBinding(sw *switchState, change binding.Change) {
-	sendDifference(sw, pipeline.BindingFlow, change.Old, change.New)
+func (sw *switchState) sendBinding(change binding.Change) {
+	if sw.state != away {
+		sw.out = appendDifference(sw.out, pipeline.BindingFlow, change.Old, change.New)
+		sw.sendOwner(change)
+	}
+}
+
+// sendOwner sends the part of sendBinding that is the owner's own switch's.
+func (sw *switchState) sendOwner(change binding.Change) {
 	older, newer := change.Old, change.New
 	if older != nil && !ownedOn(older, sw) {
 		older = nil
@@ -354,17 +382,22 @@ func sendBinding(sw *switchState, change binding.Change) {
 	if newer != nil && !ownedOn(newer, sw) {
 		newer = nil
 	}
-	sendDifference(sw, pipeline.OwnerFlow, older, newer)
+	sw.out = appendDifference(sw.out, pipeline.OwnerFlow, older, newer)
 }
 
-func sendDifference(sw *switchState, flow func(*binding.Binding) (openflow.FlowMod, bool), older, newer *binding.Binding) {
+// appendDifference appends the flow-mods that lead from one binding's flow to
+// another's.
+func appendDifference(b []byte, flow func(*binding.Binding) (openflow.FlowMod, bool), older, newer *binding.Binding) []byte {
 	had, hadOne := flow(older)
 	has, hasOne := flow(newer)
 	if hadOne && (!hasOne || had.Key() != has.Key()) {
-		sw.remove(had)
+		gone := pipeline.Delete(had)
+		b = openflow.Append(b, xid, &gone)
 		hadOne = false
 	}
 	if hasOne && (!hadOne || had.Cookie != has.Cookie || !openflow.EqualInstructions(had.Instructions, has.Instructions)) {
-		sw.add(has)
+		add := has // has itself stays off the heap when there is nothing to say
+		b = openflow.Append(b, xid, &add)
 	}
+	return b
 }

@@ -27,8 +27,10 @@ type world struct {
 	hold     bool
 	sessions uint64
 	fail     func(format string, args ...any)
-	// Where packet-outs, answers and notes go, if anybody wants them.
+	// Where packet-outs and the like go, if anybody wants them.
 	tell func(line string)
+	// What is done with the effects of a step besides carrying them out.
+	report func(effects *Effects)
 	// flowLines collects the changes of flows of one step.
 	flowLines []string
 }
@@ -51,7 +53,7 @@ type modelFlow struct {
 func newWorld(in *intent.Intent, config Config, fail func(string, ...any)) *world {
 	return &world{
 		core: New(config, in), now: time.Unix(1_700_000_000, 0), switches: make(map[uint64]*modelSwitch),
-		fail: fail, tell: func(string) {},
+		fail: fail, tell: func(string) {}, report: func(*Effects) {},
 	}
 }
 
@@ -108,10 +110,10 @@ func (w *world) disconnect(sw *modelSwitch) SwitchDown {
 }
 
 // step gives events to the core and carries out what it wants.
-func (w *world) step(events ...Event) Effects {
+func (w *world) step(events ...Event) {
 	effects := w.core.Step(w.now, events...)
+	w.report(&effects)
 	w.carryOut(&effects)
-	return effects
 }
 
 func (w *world) carryOut(effects *Effects) {
@@ -280,6 +282,10 @@ func (w *world) receive(sw *modelSwitch, port uint32, frame []byte) {
 		err = s.Parse(frame)
 	}
 	punt := func(reason pipeline.Reason) {
+		if !sw.up {
+			w.tell(fmt.Sprintf("%s has nobody to punt to: %v", sw.Name(), reason))
+			return
+		}
 		w.tell(fmt.Sprintf("%s punts: %v", sw.Name(), reason))
 		w.step(Punt{Switch: sw.ID, Reason: reason, Segment: segment, Port: at, Frame: slices.Clone(frame)})
 	}
@@ -316,11 +322,16 @@ func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding
 	if teaching != resolve.TeachesBinding {
 		return teaching != resolve.TeachesMismatch
 	}
-	owner, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC})
-	have, ok := sw.flows[owner.Key()]
-	stale, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC, State: binding.Stale})
-	// A stale owner is known to an NS only.
-	return ok && (s.Kind == resolve.Solicitation || !openflow.EqualInstructions(have.Instructions, stale.Instructions))
+	// A stale owner is known to an NS only; an NA says whether it is a router.
+	for _, state := range []binding.State{binding.Reachable, binding.Stale} {
+		for _, router := range []bool{false, true} {
+			owner, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC, State: state, Router: router})
+			if have, ok := sw.flows[owner.Key()]; ok && openflow.EqualInstructions(have.Instructions, owner.Instructions) {
+				return s.Kind == resolve.Solicitation || state == binding.Reachable && (s.Kind != resolve.Advertisement || router == s.ND.Router)
+			}
+		}
+	}
+	return false
 }
 
 func (w *world) forward(sw *modelSwitch, segment binding.Segment, s *resolve.Subject) {
@@ -342,6 +353,8 @@ func (w *world) answer(sw *modelSwitch, s *resolve.Subject, key binding.Key, at 
 		w.tell(fmt.Sprintf("%s floods it: the asker's own address", sw.Name()))
 	case known && (s.Kind == resolve.ARPRequest || s.ND.HasSLL && s.ND.Nonce == nil && !s.ND.UnknownOptions):
 		w.tell(fmt.Sprintf("%s answers %s: %s is at %s", sw.Name(), w.portName(sw, at), key.IP(), macName(foundMAC(&have.FlowMod))))
+	case known && s.Kind == resolve.Solicitation && !s.ND.IsDAD() && !s.ND.HasSLL:
+		w.tell(fmt.Sprintf("%s hands it to %s", sw.Name(), macName(foundMAC(&have.FlowMod))))
 	case known:
 		punt(pipeline.ReasonAnswer)
 	case search:
@@ -366,7 +379,7 @@ func (sw *modelSwitch) leased(t pipeline.Table) (openflow.FlowMod, bool) {
 func (w *world) check() {
 	for _, sw := range w.switches {
 		state := w.core.switches[sw.ID]
-		if state == nil || state.state != connected {
+		if state == nil || state.state != connected || !sw.up || sw.session != state.session {
 			continue
 		}
 		if len(state.out) != 0 {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/ofconn"
@@ -65,7 +66,9 @@ func (s *sessions) answers() (n uint64) {
 
 // worker is the scratch space of a session's reader.
 type worker struct {
-	subject  resolve.Subject
+	asked    [ofconn.MaxPacketIns]punted
+	keys     [ofconn.MaxPacketIns]binding.Key
+	found    [ofconn.MaxPacketIns]*binding.Binding
 	reply    []byte
 	actions  []byte
 	answered atomic.Uint64
@@ -113,37 +116,72 @@ func (d *daemon) PortStatus(s *ofconn.Session, m *openflow.PortStatus) {
 		Switch: s.DatapathID(), Port: portOf(m.Port), Gone: m.Reason == openflow.PortDelete})
 }
 
-// PacketIn implements ofconn.Handler: the hot path. A question for a known
-// address is answered here, from the table, without allocating; everything else
-// goes to the loop.
-func (d *daemon) PacketIn(s *ofconn.Session, v *openflow.PacketIn2View, out []byte) []byte {
-	reason, segment, at, ok := pipeline.PuntOf(v)
-	if !ok {
-		d.dropped.Add(1)
-		return out
+// PacketIns implements ofconn.Handler: the hot path. Questions for known
+// addresses are answered here, from the table, without allocating; everything
+// else goes to the loop.
+func (d *daemon) PacketIns(s *ofconn.Session, views []openflow.PacketIn2View, out []byte) []byte {
+	w := s.Owner.(*worker)
+	// All addresses are looked up at once: at many bindings an answer costs
+	// little but the wait for memory.
+	for i := range views {
+		w.keys[i] = w.asked[i].parse(&views[i])
 	}
-	if reason == pipeline.ReasonSearch || reason == pipeline.ReasonAnswer {
-		w := s.Owner.(*worker)
-		if w.subject.Parse(v.Packet) == nil {
+	d.table.LookupAll(w.keys[:len(views)], w.found[:len(views)])
+	answered := uint64(0)
+	for i := range views {
+		q := &w.asked[i]
+		if q.answerable {
 			var verdict resolve.Answering
-			w.reply, verdict = resolve.Answer(d.table, &w.subject, segment, w.reply[:0])
-			if verdict == resolve.Answered {
-				w.answered.Add(1)
-				w.actions = pipeline.AppendDeliver(w.actions[:0], at)
-				return openflow.AppendPacketOut(out, 0, openflow.PortController, w.actions, w.reply)
+			if w.reply, verdict = resolve.AnswerFrom(w.found[i], &q.subject, w.reply[:0]); verdict == resolve.Answered {
+				w.actions = pipeline.AppendDeliver(w.actions[:0], q.at)
+				out = openflow.AppendPacketOut(out, 0, openflow.PortController, w.actions, w.reply)
+				answered++
+				continue
 			}
 		}
+		d.punt(s, q, &views[i])
 	}
-	punt := core.Punt{Switch: s.DatapathID(), Reason: reason, Segment: segment, Port: at, Frame: slices.Clone(v.Packet)}
-	if reason == pipeline.ReasonLearn {
-		punt.Known = pipeline.KnownOf(v)
+	w.answered.Add(answered)
+	clear(w.found[:len(views)]) // bindings that are replaced are not to be kept
+	return out
+}
+
+// punted is a packet-in of the batch that a session's reader works on.
+type punted struct {
+	reason     pipeline.Reason // 0 if it is none of the pipeline's
+	segment    binding.Segment
+	at         binding.PortKey
+	subject    resolve.Subject
+	answerable bool // it is a question that isat may answer
+}
+
+// parse returns the address that is asked for, if the punt is answerable.
+func (q *punted) parse(v *openflow.PacketIn2View) (key binding.Key) {
+	q.reason, q.segment, q.at, _ = pipeline.PuntOf(v)
+	q.answerable = false
+	if q.reason == pipeline.ReasonSearch || q.reason == pipeline.ReasonAnswer {
+		if q.subject.Parse(v.Packet) == nil {
+			key, q.answerable = q.subject.Question(q.segment)
+		}
+	}
+	return key
+}
+
+// punt hands a packet-in to the loop, unless that is behind.
+func (d *daemon) punt(s *ofconn.Session, q *punted, v *openflow.PacketIn2View) {
+	if q.reason == 0 {
+		d.dropped.Add(1)
+		return
+	}
+	e := core.Punt{Switch: s.DatapathID(), Reason: q.reason, Segment: q.segment, Port: q.at, Frame: slices.Clone(v.Packet)}
+	if q.reason == pipeline.ReasonLearn {
+		e.Known = pipeline.KnownOf(v)
 	}
 	select {
-	case d.events <- punt:
+	case d.events <- e:
 	default:
 		d.dropped.Add(1)
 	}
-	return out
 }
 
 // Message implements ofconn.Handler. A switch that refuses a change is not as

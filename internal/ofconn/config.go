@@ -94,14 +94,19 @@ type Handler interface {
 	Down(s *Session, err error)
 	// PortStatus is a port that came, went or changed.
 	PortStatus(s *Session, m *openflow.PortStatus)
-	// PacketIn is the hot path. v and what it points to are valid during the
-	// call only. It returns out with zero or more whole OpenFlow messages
-	// appended; they are written when the reader's batch is done.
-	PacketIn(s *Session, v *openflow.PacketIn2View, out []byte) []byte
+	// PacketIns is the hot path. The views, of at most [MaxPacketIns] packet-ins
+	// in their order, and what they point to are valid during the call only. It
+	// returns out with zero or more whole OpenFlow messages appended; they are
+	// written when the reader's batch is done.
+	PacketIns(s *Session, views []openflow.PacketIn2View, out []byte) []byte
 	// Message is everything else: errors, flow-removed, replies nobody waits
 	// for, messages of unknown type.
 	Message(s *Session, xid uint32, m openflow.Message)
 }
+
+// MaxPacketIns is how many packet-ins a [Handler] is given at once: enough for
+// it to wait for memory once instead of for each.
+const MaxPacketIns = 16
 
 // State is what a switch said of itself during the handshake.
 type State struct {

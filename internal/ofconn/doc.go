@@ -10,7 +10,7 @@
 //
 // Each session has one reader. It handles every message that its read buffer
 // holds and then writes all the answers at once, so that a burst of packet-ins
-// costs two system calls. [Handler.PacketIn] runs on it and allocates nothing.
+// costs two system calls. [Handler.PacketIns] runs on it and allocates nothing.
 // Messages of other goroutines ([Session.Send]) go through a bounded queue to
 // the session's writer. The two only share the lock around the write itself,
 // so whole messages never mix, but they have no order between them.

@@ -66,11 +66,14 @@ func (r *recorder) PortStatus(_ *Session, m *openflow.PortStatus) { r.ports <- m
 func (r *recorder) Message(_ *Session, _ uint32, m openflow.Message) {
 	r.messages <- m
 }
-func (r *recorder) PacketIn(s *Session, v *openflow.PacketIn2View, out []byte) []byte {
+func (r *recorder) PacketIns(s *Session, views []openflow.PacketIn2View, out []byte) []byte {
 	if r.packetIn == nil {
 		return out
 	}
-	return r.packetIn(s, v, out)
+	for i := range views {
+		out = r.packetIn(s, &views[i], out)
+	}
+	return out
 }
 
 // wait receives from c or fails the test.

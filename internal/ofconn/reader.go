@@ -35,23 +35,25 @@ func (s *Session) handleBuffered() error {
 			}
 		}
 	}
+	s.answer()
 	s.addBatchCounts()
 	return s.flush()
 }
 
 // handle handles one message of the right version. Answers go to s.out.
 func (s *Session) handle(msg []byte) {
-	switch frameType(msg) {
-	case openflow.TypeExperimenter:
-		if openflow.IsPacketIn2(msg) {
-			if err := openflow.ParsePacketIn2(msg, &s.view); err != nil {
-				s.malformed(msg, err)
-				return
-			}
-			s.batch.packetIns++
-			s.out = s.srv.handler.PacketIn(s, &s.view, s.out)
+	if openflow.IsPacketIn2(msg) {
+		if err := openflow.ParsePacketIn2(msg, &s.views[s.viewed]); err != nil {
+			s.malformed(msg, err)
 			return
 		}
+		if s.viewed++; s.viewed == MaxPacketIns {
+			s.answer()
+		}
+		return
+	}
+	s.answer() // the handler is told everything in the order of the switch
+	switch frameType(msg) {
 	case openflow.TypeEchoRequest:
 		s.batch.echoes++
 		s.echo(msg)
@@ -63,6 +65,16 @@ func (s *Session) handle(msg []byte) {
 		return // a second one changes nothing (OF1.3 7.5.1)
 	}
 	s.handleDecoded(msg)
+}
+
+// answer gives the handler the packet-ins that were parsed since the last call.
+func (s *Session) answer() {
+	if s.viewed == 0 {
+		return
+	}
+	s.batch.packetIns += uint64(s.viewed)
+	s.out = s.srv.handler.PacketIns(s, s.views[:s.viewed], s.out)
+	s.viewed = 0
 }
 
 // echo appends the reply to an echo request: the same bytes, another type

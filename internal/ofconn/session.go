@@ -22,7 +22,7 @@ const (
 	writeChunk = 256 << 10
 	// keepBuffer is the largest buffer that is kept for reuse; a larger one
 	// served a burst and goes back.
-	keepBuffer = 1 << 20
+	keepBuffer = 256 << 10
 )
 
 // Session is the connection of one switch. Its methods may be called from any
@@ -44,7 +44,8 @@ type Session struct {
 	heard   time.Time // when the switch last said something
 	missed  int       // echo requests since then
 	out     []byte    // answers of the batch
-	view    openflow.PacketIn2View
+	views   [MaxPacketIns]openflow.PacketIn2View
+	viewed  int // views that wait for the handler
 	batch   batchCounts
 	logged  limiter
 	started time.Time

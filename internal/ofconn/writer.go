@@ -89,7 +89,7 @@ func isBundledFlowMod(b []byte) bool {
 const onfBundleAdd = 2301
 
 // Send queues whole encoded messages. They are written in the order of the
-// calls, but in no order relative to what PacketIn returns. msgs is copied.
+// calls, but in no order relative to what PacketIns returns. msgs is copied.
 //
 // It fails with [ErrUnframed], with [ErrQueueFull] (which closes the session), or
 // with the reason of a session that has ended. That it succeeds doesn't mean

@@ -106,7 +106,8 @@ type RememberedStation struct {
 	Age  time.Duration // since the flow was added
 }
 
-// RememberedBinding is a learned binding that a switch has a flow for.
+// RememberedBinding is a binding that a switch has an owner's flow for. Those of
+// an operator are on every switch, and tell which of the permitted MACs it is.
 type RememberedBinding struct {
 	Key    binding.Key
 	MAC    packet.MAC
@@ -116,8 +117,8 @@ type RememberedBinding struct {
 	Age    time.Duration // since the flow was added
 }
 
-// Remember reads back what the flows of a switch say of stations and learned
-// bindings: it is how a restarted controller comes to know what it knew.
+// Remember reads back what the flows of a switch say of stations and bindings:
+// it is how a restarted controller comes to know what it knew.
 func Remember(flows []openflow.FlowStats) Memory {
 	var m Memory
 	for i := range flows {
@@ -134,9 +135,7 @@ func Remember(flows []openflow.FlowStats) Memory {
 		case kind == kindBinding && Table(f.TableID) == Owners:
 			if b, ok := rememberBinding(f); ok {
 				b.Origin = binding.Origin(object)
-				if b.Origin == binding.ARP || b.Origin == binding.ND {
-					m.Bindings = append(m.Bindings, b)
-				}
+				m.Bindings = append(m.Bindings, b)
 			}
 		}
 	}

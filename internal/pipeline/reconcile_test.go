@@ -144,7 +144,7 @@ func TestAnyStateToAnyOther(t *testing.T) {
 		if diff := cmp.Diff(want.stations, memory.Stations, sorted, cmpopts.EquateEmpty()); diff != "" {
 			r.Errorf("stations: %s", diff)
 		}
-		if diff := cmp.Diff(want.learned(), memory.Bindings, sorted, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want.remembered(), memory.Bindings, sorted, cmpopts.EquateEmpty()); diff != "" {
 			r.Errorf("bindings: %s", diff)
 		}
 	})

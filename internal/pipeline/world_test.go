@@ -120,14 +120,12 @@ func drawBinding(t *rapid.T, segment binding.Segment, mac packet.MAC) *binding.B
 	}
 }
 
-// learned are the bindings that a switch remembers: those that no operator configured.
-func (s *state) learned() []pipeline.RememberedBinding {
+// remembered are the bindings that a switch remembers, whoever made them.
+func (s *state) remembered() []pipeline.RememberedBinding {
 	var out []pipeline.RememberedBinding
 	for _, b := range s.bindings {
-		if !b.Origin.Configured() {
-			out = append(out, pipeline.RememberedBinding{Key: b.Key, MAC: b.MAC, Origin: b.Origin,
-				Stale: b.State == binding.Stale, Router: b.Router})
-		}
+		out = append(out, pipeline.RememberedBinding{Key: b.Key, MAC: b.MAC, Origin: b.Origin,
+			Stale: b.State == binding.Stale, Router: b.Router})
 	}
 	return out
 }

@@ -29,11 +29,23 @@ func (a Answering) String() string { return answeringNames[a] }
 // table knows the answer and isat may give it. It allocates nothing if out has
 // room, and may run on any goroutine.
 func Answer(table *binding.Table, s *Subject, in binding.Segment, out []byte) ([]byte, Answering) {
-	key, ok := s.Target(in)
-	if !ok || !s.Frame.Dst.IsMulticast() {
+	key, ok := s.Question(in)
+	if !ok {
 		return out, NoQuestion
 	}
-	b := table.Lookup(key)
+	return AnswerFrom(table.Lookup(key), s, out)
+}
+
+// Question is the address that the subject asks everybody for, so that somebody
+// else than the owner may answer.
+func (s *Subject) Question(in binding.Segment) (binding.Key, bool) {
+	key, ok := s.Target(in)
+	return key, ok && s.Frame.Dst.IsMulticast()
+}
+
+// AnswerFrom is Answer for a subject with a Question, and b the binding of the
+// address, or nil.
+func AnswerFrom(b *binding.Binding, s *Subject, out []byte) ([]byte, Answering) {
 	switch {
 	case b == nil:
 		return out, NotKnown

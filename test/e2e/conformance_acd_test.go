@@ -12,6 +12,7 @@ import (
 // The rules for address conflict detection (RFC 5227), line by line, on Open
 // vSwitch.
 func TestConformanceACD(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "conf-acd", 4, "")
 	s.run("P1-a-probe-teaches-nothing", probeTeachesNothing)
 	s.run("P2-a-probe-for-a-known-address", probeForKnownAddress)

@@ -23,6 +23,7 @@ subnets:
 
 // The rules for ARP, line by line, on Open vSwitch.
 func TestConformanceARP(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "conf-arp", 4, arpIntent)
 	s.run("A1-malformed-is-dropped", malformedARP)
 	s.run("A2-any-opcode-teaches", anyOpcodeTeaches)
@@ -331,6 +332,7 @@ ports:
 // Frames with VLAN tags: those of hosts that tag themselves on ordinary ports,
 // and those of a trunk that the intent speaks of.
 func TestConformanceVLAN(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "conf-vlan", 4, vlanIntent)
 	s.cables = []cable{{from: "h1", to: "h2"}, {from: "h2", to: "h1"}, {"h3", "h4", 0, 10}, {"h4", "h3", 10, 0}}
 	s.run("A10-hosts-own-tags", hostsOwnTags)

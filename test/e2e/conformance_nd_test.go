@@ -12,6 +12,7 @@ import (
 
 // The rules for neighbour discovery, line by line, on Open vSwitch.
 func TestConformanceND(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "conf-nd", 4, "")
 	s.run("N1-malformed-solicitations", malformedSolicitations)
 	s.run("N1-malformed-advertisements", malformedAdvertisements)

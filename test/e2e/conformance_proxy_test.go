@@ -45,6 +45,7 @@ ports:
 
 // The rules for a proxy (RFC 9161) that the operator has a hand in.
 func TestConformanceProxy(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "conf-proxy", 6, proxyIntent)
 	s.cables = []cable{{from: "h1", to: "h2"}, {from: "h2", to: "h1"}, {from: "h3", to: "h4"},
 		{from: "h4", to: "h3"}, {from: "h5", to: "h6"}, {from: "h6", to: "h5"}}

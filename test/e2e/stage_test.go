@@ -42,13 +42,14 @@ func newStage(t *testing.T, name string, n int, intent string) *stage {
 	for i := range n {
 		port := fmt.Sprintf("h%d", i+1)
 		s.ports = append(s.ports, port)
-		topology.Hosts = append(topology.Hosts, lab.Host{Name: port})
+		topology.Hosts = append(topology.Hosts, lab.Host{Name: port, Down: true})
 		s.cables = append(s.cables, cable{from: port, to: fmt.Sprintf("h%d", (i+1)%n+1)})
 	}
 	s.world = newWorld(t, topology, intent)
 	for _, port := range s.ports {
-		// The kernel's router solicitations would be noise.
-		s.must(port, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6")
+		// The kernel's own ND would be noise. Without it there is nothing to wait
+		// for, either.
+		s.must(port, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6 && ip link set eth0 up")
 	}
 	return s
 }

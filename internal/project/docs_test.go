@@ -1,0 +1,215 @@
+package project
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/isat-sdn/isat/internal/cli"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/lab"
+)
+
+// Every package has a doc.go whose first sentence says what it is for.
+func TestPackageDocs(t *testing.T) {
+	sentence := regexp.MustCompile(`^(Package \w+|Command \w+) [a-z][^.]*\.`)
+	for _, u := range units(t) {
+		name := "doc.go"
+		if strings.HasPrefix(u.path, "cmd/") {
+			name = "main.go"
+		}
+		file := u.files[name]
+		switch {
+		case file == nil:
+			t.Errorf("package %s has no %s", u.path, name)
+		case !sentence.MatchString(strings.ReplaceAll(file.Doc.Text(), "\n", " ")):
+			t.Errorf("%s/%s: the first sentence does not say what the package is for: %q", u.path, name, file.Doc.Text())
+		}
+	}
+}
+
+// What "isat docs" writes is what is in docs/.
+func TestGeneratedDocsAreCurrent(t *testing.T) {
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	if code := cli.Run(t.Context(), []string{"docs", "--dir", dir}, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("isat docs: code %d: %s", code, stderr.String())
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("isat docs wrote nothing: %v", err)
+	}
+	for _, e := range entries {
+		want, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, filepath.Join("docs", e.Name())); got != string(want) {
+			t.Errorf("docs/%s is not what the program generates: run make generate", e.Name())
+		}
+	}
+}
+
+// block is a fenced block of a document.
+type block struct {
+	file, language, text string
+	line                 int
+}
+
+func documents(t *testing.T) (list []string) {
+	t.Helper()
+	walk(t, func(path string) {
+		if filepath.Ext(path) == ".md" {
+			list = append(list, filepath.ToSlash(path))
+		}
+	})
+	return list
+}
+
+func blocks(t *testing.T, file string) (list []block) {
+	t.Helper()
+	var b *block
+	for i, line := range strings.Split(read(t, file), "\n") {
+		fence, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case isFence && b == nil:
+			b = &block{file: file, language: fence, line: i + 1}
+		case isFence:
+			list = append(list, *b)
+			b = nil
+		case b != nil:
+			b.text += line + "\n"
+		}
+	}
+	if b != nil {
+		t.Errorf("%s:%d: the block has no end", file, b.line)
+	}
+	return list
+}
+
+// Every example of an intent file and of a lab's topology is valid.
+func TestExamplesParse(t *testing.T) {
+	intents := 0
+	for _, file := range documents(t) {
+		for _, b := range blocks(t, file) {
+			if b.language != "yaml" {
+				continue
+			}
+			where := fmt.Sprintf("%s:%d", b.file, b.line)
+			var err error
+			if strings.Contains(b.text, "kind: network") {
+				intents++
+				_, err = intent.Parse(where, []byte(b.text))
+			} else {
+				_, err = lab.Parse(where, []byte(b.text))
+			}
+			if err != nil {
+				t.Errorf("%s: %v", where, err)
+			}
+		}
+	}
+	if intents == 0 {
+		t.Error("no document has an example of an intent file")
+	}
+}
+
+// Every command that a document tells to type exists, with its flags.
+func TestCommandsExist(t *testing.T) {
+	targets := makeTargets(t)
+	commands := 0
+	for _, file := range documents(t) {
+		for _, b := range blocks(t, file) {
+			if b.language != "sh" {
+				continue
+			}
+			for i, line := range strings.Split(b.text, "\n") {
+				words := words(line)
+				if len(words) == 0 {
+					continue
+				}
+				where := fmt.Sprintf("%s:%d: %s", b.file, b.line+1+i, line)
+				switch filepath.Base(words[0]) {
+				case "isat":
+					commands++
+					if why := checkCommand(t, words[1:]); why != "" {
+						t.Errorf("%s: %s", where, why)
+					}
+				case "make":
+					for _, w := range words[1:] {
+						if !strings.Contains(w, "=") && !slices.Contains(targets, w) {
+							t.Errorf("%s: the Makefile has no target %s", where, w)
+						}
+					}
+				}
+			}
+		}
+	}
+	if commands == 0 {
+		t.Error("no document names a command")
+	}
+}
+
+// words splits a line of a shell, without comment, prompt, sudo and variables.
+func words(line string) []string {
+	line, _, _ = strings.Cut(line, " #")
+	list := strings.Fields(strings.TrimPrefix(line, "$ "))
+	for len(list) > 0 && (list[0] == "sudo" || strings.Contains(list[0], "=") || strings.HasPrefix(list[0], "#")) {
+		if strings.HasPrefix(list[0], "#") {
+			return nil
+		}
+		list = list[1:]
+	}
+	if n := len(list); n > 0 && list[n-1] == "&" {
+		list = list[:n-1]
+	}
+	return list
+}
+
+var usageLine = regexp.MustCompile(`(?m)^Usage:\n  isat ?(.*)$`)
+
+// checkCommand asks for the command's help with all of its arguments: flags
+// that don't exist are an error even then, and the help names the command that
+// was found.
+func checkCommand(t *testing.T, args []string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := cli.Run(t.Context(), append([]string{"--help=true"}, args...), strings.NewReader(""), &stdout, &stderr)
+	if code != 0 {
+		return strings.TrimSpace(stderr.String())
+	}
+	usage := usageLine.FindStringSubmatch(stdout.String())
+	if usage == nil || strings.HasSuffix(usage[1], "[command]") || strings.HasPrefix(usage[1], "[") {
+		return "there is no such command"
+	}
+	return ""
+}
+
+func makeTargets(t *testing.T) (list []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(read(t, "Makefile"), -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// Every link to a file of the project leads somewhere.
+func TestLinks(t *testing.T) {
+	for _, file := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, ":") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(file), target)); err != nil {
+				t.Errorf("%s: link to %s: %v", file, m[1], err)
+			}
+		}
+	}
+}
