@@ -155,8 +155,19 @@ func ParsePacketIn2(b []byte, p *PacketIn2View) error {
 		if length > len(b)-off {
 			return pinError(off, "property truncated", ErrTruncated)
 		}
-		if !p.set(kind, b[off+4:off+length:off+length]) {
-			return pinError(off, fmt.Sprintf("property %d has a wrong length of %d", kind, length), nil)
+		switch v := b[off+4 : off+length : off+length]; kind {
+		case pinPacket:
+			p.Packet = v
+		case pinMetadata:
+			p.MatchBytes = v
+		case pinUserdata:
+			p.Userdata = v
+		case pinContinuation:
+			p.Continuation = v
+		default:
+			if !p.set(kind, v) {
+				return pinError(off, fmt.Sprintf("property %d has a wrong length of %d", kind, length), nil)
+			}
 		}
 		off += min(pad8(length), len(b)-off)
 	}
@@ -166,17 +177,9 @@ func ParsePacketIn2(b []byte, p *PacketIn2View) error {
 	return nil
 }
 
-// set stores one property and reports whether its length is right.
+// set stores one property that is a number, and reports whether its length is right.
 func (p *PacketIn2View) set(kind uint16, v []byte) bool {
 	switch kind {
-	case pinPacket:
-		p.Packet = v
-	case pinMetadata:
-		p.MatchBytes = v
-	case pinUserdata:
-		p.Userdata = v
-	case pinContinuation:
-		p.Continuation = v
 	case pinTableID, pinReason:
 		if len(v) != 1 {
 			return false
@@ -211,6 +214,18 @@ func (p *PacketIn2View) Get(f *Field) (value, mask []byte, ok bool) {
 
 // U64 is a field of up to eight bytes of the packet's metadata, zero when it is absent.
 func (p *PacketIn2View) U64(f *Field) uint64 {
+	// The form in which Open vSwitch sends a field is found by its header alone.
+	for b := p.MatchBytes; len(b) >= 4; {
+		header := be.Uint32(b)
+		n := 4 + int(header&0xff)
+		if n > len(b) {
+			return 0
+		}
+		if header == f.Header && n <= 12 && f.Experimenter == 0 {
+			return uintOf(b[4:n])
+		}
+		b = b[n:]
+	}
 	v, _, ok := findOXM(p.MatchBytes, f)
 	if !ok || len(v) > 8 {
 		return 0

@@ -17,8 +17,6 @@ type Port struct {
 	MaxSpeed   uint32
 }
 
-const portLen = 64
-
 func appendPort(b []byte, p *Port) []byte {
 	b = appendZeros(be.AppendUint32(b, p.No), 4)
 	b = append(b, p.HWAddr[:]...)

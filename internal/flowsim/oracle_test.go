@@ -26,7 +26,19 @@ type both struct {
 // more packets and longer than those allow.
 func newBoth(t testing.TB, w ovstest.World) *both {
 	t.Helper()
-	flows, base := w.Flows(t), w.Base(t)
+	return newBothWith(t, w, func(*openflow.FlowMod) bool { return true })
+}
+
+// newBothWith is newBoth with only the flows that keep accepts.
+func newBothWith(t testing.TB, w ovstest.World, keep func(*openflow.FlowMod) bool) *both {
+	t.Helper()
+	var flows []openflow.FlowMod
+	for _, f := range w.Flows(t) {
+		if keep(&f) {
+			flows = append(flows, f)
+		}
+	}
+	base := w.Base(t)
 	sim, err := flowsim.New(flows, base.Groups)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +84,7 @@ func difference(got flowsim.Result, seen ovstest.Seen) error {
 		}
 	}
 	if len(got.Punts) != len(seen.Punts) {
-		return fmt.Errorf("%d punts, in the switch %d", len(got.Punts), len(seen.Punts))
+		return fmt.Errorf("%d punts, in the switch %d: %s", len(got.Punts), len(seen.Punts), punts(seen))
 	}
 	for i := range got.Punts {
 		if err := samePunt(&got.Punts[i], seen.Punts[i]); err != nil {
@@ -100,6 +112,14 @@ func samePunt(p *flowsim.Punt, in *openflow.PacketIn2) error {
 		}
 	}
 	return nil
+}
+
+func punts(seen ovstest.Seen) string {
+	var s strings.Builder
+	for _, p := range seen.Punts {
+		fmt.Fprintf(&s, "\n  table %d userdata %x reason %d in %s: %x", p.TableID, p.Userdata, p.Reason, p.Metadata, p.Packet)
+	}
+	return s.String()
 }
 
 func portsOf(outputs []flowsim.Output) string {
@@ -140,5 +160,6 @@ func (b *both) explain(port uint32, frame []byte, r flowsim.Result) string {
 }
 
 func (b *both) trace(port uint32, frame []byte) (string, error) {
+	defer b.wire.Drain()
 	return b.ovs.Ctl("ofproto/trace", ovstest.Bridge, fmt.Sprintf("in_port=%d", port&0xffff), hex.EncodeToString(frame))
 }

@@ -16,7 +16,7 @@ func isTagType(t uint16) bool { return t == typeVLAN || t == typeQinQ }
 // parse fills the packet's part of a key as Open vSwitch does (miniflow_extract in lib/flow.c): a
 // header that is cut off or wrong ends the reading, and what would have come stays zero.
 func parse(p []byte, k *key) layout {
-	var at layout
+	at := layout{end: len(p)}
 	if len(p) < ethernetLen {
 		return at
 	}
@@ -29,7 +29,7 @@ func parse(p []byte, k *key) layout {
 		off += tagLen
 	}
 	k.ethType, off = parseType(p, off)
-	at.l3, at.end = off, len(p)
+	at.l3 = off
 	switch k.ethType {
 	case typeIPv4:
 		parseIPv4(p, k, &at)

@@ -144,10 +144,7 @@ func (r *run) enter(table uint8, port uint32) {
 
 // process is a lookup without a limit. It reports whether there was a flow.
 func (r *run) process(table uint8, port uint32) bool {
-	inPort := r.key.inPort
-	r.key.inPort = port
-	f := r.sim.lookup(table, &r.key)
-	r.key.inPort = inPort
+	f := r.sim.lookup(table, r.keyFor(port))
 	step := Step{Depth: r.nesting, Table: table}
 	if f != nil {
 		step.Flow = f.mod
@@ -161,6 +158,17 @@ func (r *run) process(table uint8, port uint32) bool {
 	r.apply(f.mod.Instructions.Apply, &f.mod.Instructions)
 	r.table, r.flow = tableBefore, flowBefore
 	return true
+}
+
+// keyFor is the key that a lookup uses. Of a fragment, even of the first, it has no transport ports
+// and no ICMP type: that is how Open vSwitch handles fragments unless told otherwise (OFPC_FRAG_NORMAL).
+func (r *run) keyFor(port uint32) *key {
+	k := r.key
+	k.inPort = port
+	if k.frag&fragAny != 0 {
+		k.src, k.dst = 0, 0
+	}
+	return &k
 }
 
 // resolve gives the table that is meant: 255 is the current one.
@@ -258,14 +266,15 @@ func (r *run) resubmit(a openflow.Resubmit) {
 	r.nesting--
 }
 
-// branch compares with the length of the packet as it is by now. Open vSwitch translates what
-// follows in the same flow once for either outcome; whoever looked this flow up by resubmit sees
-// nothing of it.
+// branch compares with the length of the packet as it is by now, without what pads an IP packet.
+// Open vSwitch translates what follows in the same flow once for either outcome; whoever looked this
+// flow up by resubmit sees nothing of it. (That an exit in one outcome also ends the other there is
+// not simulated.)
 func (r *run) branch(a openflow.CheckPktLarger, acts []openflow.Action, rest *openflow.Instructions) {
 	r.commit()
 	key, base, packet, at := r.key, r.base, slices.Clone(r.packet), r.at
 	value := []byte{0}
-	if len(r.packet) > int(a.Len) {
+	if r.at.end > int(a.Len) {
 		value[0] = 1
 	}
 	r.write(a.Dst, a.Bit, value, 0, 1)

@@ -241,6 +241,7 @@ func TestPacketOut(t *testing.T) {
 		return packet.AppendARP(nil, packet.Broadcast, pipeline.MAC, true, vlan, &packet.ARP{Op: packet.ARPRequest, SHA: pipeline.MAC})
 	}
 	type sent = []ovstest.Frame
+	from := func(port uint32, data []byte) ovstest.Frame { return ovstest.Frame{Port: port, Data: data} }
 	// An empty tag around a padded frame leaves its padding as it is.
 	around := func(vlan uint16, frame []byte) []byte {
 		out := append([]byte(nil), frame[:12]...)
@@ -254,16 +255,16 @@ func TestPacketOut(t *testing.T) {
 		frame   []byte
 		want    sent
 	}{
-		{"deliver to a port", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(3, 0)), plain, sent{{3, plain}}},
-		{"deliver to a trunk", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(4, 20)), plain, sent{{4, around(20, plain)}}},
-		{"deliver to the local port", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(openflow.PortLocal, 0)), plain, sent{{openflow.PortLocal, plain}}},
+		{"deliver to a port", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(3, 0)), plain, sent{from(3, plain)}},
+		{"deliver to a trunk", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(4, 20)), plain, sent{from(4, around(20, plain))}},
+		{"deliver to the local port", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(openflow.PortLocal, 0)), plain, sent{from(openflow.PortLocal, plain)}},
 		{"deliver to nobody", openflow.PortController, pipeline.AppendDeliver(nil, binding.NewPortKey(9, 0)), plain, nil},
 		{"flood a network", openflow.PortController, pipeline.FloodActions(nil, binding.Segment{Network: 100}), plain,
-			sent{{1, plain}, {2, plain}, {4, around(10, plain)}}},
+			sent{from(1, plain), from(2, plain), from(4, around(10, plain))}},
 		{"flood a network but for one port", 2, pipeline.FloodActions(nil, binding.Segment{Network: 100}), plain,
-			sent{{1, plain}, {4, around(10, plain)}}},
+			sent{from(1, plain), from(4, around(10, plain))}},
 		{"flood a VLAN inside a network", 3, pipeline.FloodActions(nil, binding.Segment{Network: 200, VLAN: 30}), tagged(30),
-			sent{{4, around(20, tagged(30))}}},
+			sent{from(4, around(20, tagged(30)))}},
 		{"flood no network", openflow.PortController, pipeline.FloodActions(nil, binding.Segment{Network: 5}), plain, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

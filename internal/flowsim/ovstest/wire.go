@@ -184,6 +184,13 @@ func (w *Wire) Send(port uint32, frame []byte) Seen {
 	return w.settle(port)
 }
 
+// Drain throws away what the switch still has to say, for example because of a trace of a packet,
+// which sends packet-ins as the packet itself would.
+func (w *Wire) Drain() {
+	w.s.t.Helper()
+	w.settle(1)
+}
+
 // PacketOut has the controller send a packet with encoded actions, and returns what the switch did.
 func (w *Wire) PacketOut(inPort uint32, actions, frame []byte) Seen {
 	w.s.t.Helper()
