@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 
@@ -123,6 +124,14 @@ type Binding struct {
 
 func (b *Binding) indexKey() Key { return b.Key }
 
+// word is the segment as a number.
+func (s Segment) word() uint64 { return uint64(s.Network)<<16 | uint64(s.VLAN) }
+
+func (k Key) hash(s *secret) uint64 {
+	hi, lo := binary.BigEndian.Uint64(k.Addr[:8]), binary.BigEndian.Uint64(k.Addr[8:])
+	return mix(mix(hi^s[0], lo^s[1])^k.word(), s[2])
+}
+
 // StationKey names a station: each switch knows one place for a MAC in each
 // segment.
 type StationKey struct {
@@ -147,6 +156,10 @@ type Station struct {
 func (s *Station) Location() Location { return Location{Switch: s.Switch, Port: s.Port} }
 
 func (s *Station) indexKey() StationKey { return s.StationKey }
+
+func (k StationKey) hash(s *secret) uint64 {
+	return mix(mix(k.MAC.Uint64()^s[0], k.Switch^s[1])^k.word(), s[2])
+}
 
 // Bindings returns the addresses bound to the station's MAC. The slice is the
 // table's own: read it, and do not keep it.

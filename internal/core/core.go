@@ -2,6 +2,7 @@ package core
 
 import (
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -9,6 +10,7 @@ import (
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
 )
 
 // Config sets the limits of a Core.
@@ -37,6 +39,8 @@ type Core struct {
 	probed   map[binding.Key]int64    // when a host probed for the address last (RFC 5227)
 	leases   []byte                   // the flow-mods that renew leased flows
 	encoded  []byte                   // scratch space of spread
+	spare    [][]byte                 // buffers for what switches are sent
+	noted    map[topic]int64          // when a host last was the subject of a note
 	counters counters
 	subject  resolve.Subject
 	watched  bool
@@ -56,6 +60,7 @@ func New(config Config, in *intent.Intent) *Core {
 		probes:   make(map[binding.Key]*probe),
 		waiting:  make(map[binding.Key][]uint64),
 		probed:   make(map[binding.Key]int64),
+		noted:    make(map[topic]int64),
 	}
 	for _, f := range pipeline.LeasedFlows() {
 		c.leases = openflow.Append(c.leases, xid, &f)
@@ -79,6 +84,7 @@ func (c *Core) Watch(on bool) { c.watched = on }
 // The effects belong to the caller.
 func (c *Core) Step(now time.Time, events ...Event) Effects {
 	c.now = now.UnixNano()
+	c.lend()
 	for _, e := range events {
 		e.apply(c)
 	}
@@ -92,6 +98,32 @@ func (c *Core) Step(now time.Time, events ...Event) Effects {
 		}
 	}
 	return done
+}
+
+const (
+	maxSpare     = 8
+	maxSpareSize = 256 << 10
+)
+
+// Recycle takes back the messages of a Send, which nobody may use any more. It
+// spares an owner with much to send most of the garbage.
+func (c *Core) Recycle(messages []byte) {
+	if len(c.spare) < maxSpare && cap(messages) <= maxSpareSize {
+		c.spare = append(c.spare, messages[:0])
+	}
+}
+
+// lend gives what was recycled to switches that have no buffer.
+func (c *Core) lend() {
+	for _, sw := range c.switches {
+		last := len(c.spare) - 1
+		if last < 0 {
+			return
+		}
+		if sw.out == nil && sw.state == connected {
+			sw.out, c.spare = c.spare[last], c.spare[:last]
+		}
+	}
 }
 
 func (Tick) apply(*Core) {}
@@ -140,6 +172,35 @@ func (c *Core) Next() (time.Time, bool) {
 
 func (c *Core) note(level slog.Level, text string, attrs ...slog.Attr) {
 	c.effects.Notes = append(c.effects.Notes, Note{level, text, attrs})
+}
+
+// topic is what a note about a host is about: a host must not be able to fill
+// the log.
+type topic struct {
+	text string
+	key  binding.Key
+	mac  packet.MAC
+}
+
+const (
+	maxNoted  = 1024
+	notedSpan = int64(60e9)
+)
+
+// noteHost is note for what a host does, once a minute for the same. Counters
+// count the rest.
+func (c *Core) noteHost(level slog.Level, about topic, attrs ...slog.Attr) {
+	if at, ok := c.noted[about]; ok && c.now-at < notedSpan {
+		return
+	}
+	if len(c.noted) >= maxNoted {
+		maps.DeleteFunc(c.noted, func(_ topic, at int64) bool { return c.now-at >= notedSpan })
+	}
+	if len(c.noted) >= maxNoted {
+		return
+	}
+	c.noted[about] = c.now
+	c.note(level, about.text, attrs...)
 }
 
 // NetworkName is the name of a network number.

@@ -2,7 +2,9 @@ package core
 
 import (
 	"hash/maphash"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -40,6 +42,94 @@ func FuzzPunt(f *testing.F) {
 		}
 		w.step(punt)
 		w.step(punt, punt)
-		w.sleep(8e9, w.check)
+		w.sleep(8e9)
+		w.check()
 	})
+}
+
+// Hosts that probe for many addresses do not fill the memory, and are
+// forgotten after a while.
+// conformance: D2
+func TestProbedIsBounded(t *testing.T) {
+	w := newWorld(intent.Default(), Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)
+	probe := func(n int) {
+		w.core.hostProbed(binding.NewKey(binding.Segment{Network: 1}, netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})))
+	}
+	for n := range maxProbed + 10 {
+		probe(n)
+	}
+	if n := len(w.core.probed); n != maxProbed {
+		t.Errorf("%d addresses are remembered, want %d", n, maxProbed)
+	}
+	w.sleep(11e9)
+	w.step()
+	probe(0)
+	probe(maxProbed)
+	if n := len(w.core.probed); n > 2 {
+		t.Errorf("%d addresses are remembered after 11 s", n)
+	}
+}
+
+// Every counter is documented, by its name or as one of a family.
+func TestCountersAreDocumented(t *testing.T) {
+	c := New(Config{}, intent.Default())
+	fill := func(list []uint64) {
+		for i := range list {
+			list[i] = 1
+		}
+	}
+	n := &c.counters
+	for _, list := range [][]uint64{n.punts[:], n.malformed[:], n.stations[:], n.bindings[:], n.teaching[:], n.answering[:], n.asking[:]} {
+		fill(list)
+	}
+	for _, one := range []*uint64{&n.stray, &n.solicits, &n.flooded, &n.directed, &n.released, &n.probes, &n.unanswered, &n.forgotten, &n.switchErrors} {
+		*one = 1
+	}
+	documented := func(name string) bool {
+		for _, info := range CounterInfos() {
+			family := strings.TrimRight(info.Name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+			if info.Name == name || family != info.Name && strings.HasPrefix(name, family) {
+				return true
+			}
+		}
+		return false
+	}
+	counters := c.Counters()
+	for name := range counters {
+		if !documented(name) || strings.HasSuffix(name, "-") {
+			t.Errorf("counter %q is not documented", name)
+		}
+	}
+	if len(counters) < 40 {
+		t.Errorf("only %d counters", len(counters))
+	}
+}
+
+// A host that insists fills the counters and not the log.
+func TestNotesAboutHostsAreRare(t *testing.T) {
+	c := New(Config{Table: binding.Config{Seed: testSeed}}, intent.Default())
+	about := topic{text: "address moved", mac: hostMAC(1)}
+	notes := func(at int64, what topic) int {
+		c.now = at
+		before := len(c.effects.Notes)
+		c.noteHost(slog.LevelInfo, what)
+		return len(c.effects.Notes) - before
+	}
+	for _, step := range []struct {
+		at   int64
+		want int
+	}{{0, 1}, {1, 0}, {notedSpan - 1, 0}, {notedSpan, 1}, {notedSpan + 1, 0}} {
+		if got := notes(step.at, about); got != step.want {
+			t.Errorf("at %d: %d notes, want %d", step.at, got, step.want)
+		}
+	}
+	for n := range 2 * maxNoted {
+		notes(notedSpan+2, topic{text: "address moved", mac: packet.MACFromUint64(uint64(n + 100))})
+	}
+	if len(c.noted) > maxNoted {
+		t.Errorf("%d hosts are remembered", len(c.noted))
+	}
+	if got := notes(3*notedSpan, topic{text: "address moved", mac: hostMAC(9)}); got != 1 {
+		t.Error("a new host is not noted after the old ones are past")
+	}
 }

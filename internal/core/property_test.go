@@ -88,10 +88,14 @@ func (r *randomWorld) up() {
 	if sw.up {
 		r.event(sw, r.disconnect(sw))
 	}
-	switch rapid.IntRange(0, 5).Draw(r.t, "memory") {
+	switch rapid.IntRange(0, 6).Draw(r.t, "memory") {
 	case 0:
 		sw.reset()
-	case 1: // somebody else was here
+	case 1, 2: // the switch remembers what the core does not
+		for range rapid.IntRange(1, 4).Draw(r.t, "hosts") {
+			r.remember(sw)
+		}
+	case 3: // somebody else was here
 		for _, f := range slices.Collect(maps.Values(sw.flows)) {
 			switch rapid.IntRange(0, 9).Draw(r.t, "flow") {
 			case 0:
@@ -106,6 +110,25 @@ func (r *randomWorld) up() {
 		}
 	}
 	r.event(sw, r.connect(sw))
+}
+
+// remember puts the flows of a host on a switch behind the core's back, as if
+// another controller had been there.
+func (r *randomWorld) remember(sw *modelSwitch) {
+	host := rapid.ByteRange(1, 6).Draw(r.t, "host")
+	segment := binding.Segment{Network: rapid.SampledFrom([]uint32{1, 1, 10}).Draw(r.t, "network")}
+	station := binding.StationKey{Switch: sw.ID, Segment: segment, MAC: hostMAC(host)}
+	port := binding.PortKey(rapid.Uint32Range(1, 4).Draw(r.t, "port"))
+	b := &binding.Binding{
+		Key: binding.NewKey(segment, netip.AddrFrom4([4]byte{10, 0, 0, host})), MAC: station.MAC, State: binding.Reachable,
+		Origin: rapid.SampledFrom([]binding.Origin{binding.ARP, binding.ND, binding.Static}).Draw(r.t, "origin"),
+	}
+	flows := pipeline.StationFlows(station, port)
+	owner, _ := pipeline.OwnerFlow(b)
+	known, _ := pipeline.BindingFlow(b)
+	for _, f := range []openflow.FlowMod{flows[0], flows[1], owner, known} {
+		sw.flows[f.Key()] = modelFlow{f, r.now}
+	}
 }
 
 func (r *randomWorld) port() {
@@ -171,6 +194,7 @@ func (r *randomWorld) punt() {
 	segment := binding.Segment{Network: network, VLAN: rapid.SampledFrom([]uint16{0, 0, 0, 7}).Draw(r.t, "vlan")}
 	r.event(sw, Punt{
 		Switch: sw.ID, Reason: rapid.SampledFrom(pipeline.Reasons()).Draw(r.t, "reason"), Segment: segment, Port: key, Frame: r.frame(),
+		Known: pipeline.Known{Station: rapid.Bool().Draw(r.t, "station known"), Address: rapid.Bool().Draw(r.t, "address known")},
 	})
 }
 
@@ -229,7 +253,8 @@ func (r *randomWorld) actions() map[string]func(*rapid.T) {
 		},
 		"time": func(t *rapid.T) {
 			r.flush()
-			r.sleep(time.Duration(rapid.Int64Range(0, 8e9).Draw(t, "time")), r.check)
+			r.sleep(time.Duration(rapid.Int64Range(0, 8e9).Draw(t, "time")))
+			r.check()
 		},
 	}
 }

@@ -63,7 +63,7 @@ func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
 		}
 	case binding.Moved:
 		sw.remove(pipeline.StationFlows(key, from)[0])
-		c.note(slog.LevelInfo, "station moved", slog.String("mac", mac.String()),
+		c.noteHost(slog.LevelInfo, topic{text: "station moved", key: binding.Key{Segment: e.Segment}, mac: mac}, slog.String("mac", mac.String()),
 			slog.String("network", c.names[key.Network]), slog.String("from", c.portName(sw, from)), slog.String("to", c.portName(sw, e.Port)))
 		c.changedStation(view.Modified, station)
 	case binding.Learned:
@@ -98,11 +98,11 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 			sw.sendBinding(binding.Change{New: b})
 		}
 	case binding.RefusedFixed:
-		c.note(slog.LevelWarn, "address refused: it is bound by the operator", slog.String("ip", evidence.Key.IP().String()),
+		c.noteHost(slog.LevelWarn, topic{"address refused: it is bound by the operator", evidence.Key, evidence.MAC}, slog.String("ip", evidence.Key.IP().String()),
 			slog.String("network", c.names[e.Segment.Network]), slog.String("mac", evidence.MAC.String()), slog.String("port", c.portName(sw, e.Port)))
 	case binding.RefusedFull:
 	case binding.Moved:
-		c.note(slog.LevelInfo, "address moved", slog.String("ip", evidence.Key.IP().String()),
+		c.noteHost(slog.LevelInfo, topic{"address moved", evidence.Key, evidence.MAC}, slog.String("ip", evidence.Key.IP().String()),
 			slog.String("network", c.names[e.Segment.Network]), slog.String("from", change.Old.MAC.String()), slog.String("to", change.New.MAC.String()))
 		c.spread(change, nil)
 	default:

@@ -122,6 +122,11 @@ func (w *world) carryOut(effects *Effects) {
 		if sw := w.switches[s.Switch]; sw != nil && sw.up && sw.session == s.Session {
 			w.apply(sw, s.Messages)
 		}
+		// What was sent is the core's again: nothing may point there.
+		for i := range s.Messages {
+			s.Messages[i] = 0xee
+		}
+		w.core.Recycle(s.Messages)
 	}
 	w.held = append(w.held, effects.Sync...)
 	for !w.hold && len(w.held) > 0 {
@@ -130,16 +135,14 @@ func (w *world) carryOut(effects *Effects) {
 	w.flushFlows()
 }
 
-// sync carries out the oldest held Sync, or refuses it, and tells the core.
+// sync carries out the oldest held Sync, or refuses it, and tells the core. That
+// one is for a session that is over says nothing to the core any more.
 func (w *world) sync(refusal string) {
 	s := w.held[0]
 	w.held = w.held[1:]
 	sw := w.switches[s.Switch]
-	if sw == nil || !sw.up || sw.session != s.Session {
-		return
-	}
 	done := Synced{Switch: s.Switch, Session: s.Session, Error: refusal}
-	if refusal == "" {
+	if refusal == "" && sw.up && sw.session == s.Session {
 		for _, m := range slices.Concat(s.Meters, s.Bundle) {
 			w.change(sw, m)
 		}
@@ -227,9 +230,8 @@ func (w *world) expire(now time.Time) {
 	}
 }
 
-// sleep lets time pass, and steps whenever the core wants it. tick is called
-// after each step.
-func (w *world) sleep(d time.Duration, tick func()) {
+// sleep lets time pass, and steps whenever the core wants it.
+func (w *world) sleep(d time.Duration) {
 	end := w.now.Add(d)
 	for {
 		at, ok := w.core.Next()
@@ -241,7 +243,6 @@ func (w *world) sleep(d time.Duration, tick func()) {
 		}
 		w.expire(w.now)
 		w.step()
-		tick()
 		if next, ok := w.core.Next(); ok && !next.After(w.now) {
 			w.fail("after a step there is still something to do at %v", next)
 		}
@@ -281,19 +282,20 @@ func (w *world) receive(sw *modelSwitch, port uint32, frame []byte) {
 		frame = slices.Concat(frame[:12], frame[16:])
 		err = s.Parse(frame)
 	}
+	known, news := w.knowsSender(sw, &s, segment, at)
 	punt := func(reason pipeline.Reason) {
 		if !sw.up {
 			w.tell(fmt.Sprintf("%s has nobody to punt to: %v", sw.Name(), reason))
 			return
 		}
 		w.tell(fmt.Sprintf("%s punts: %v", sw.Name(), reason))
-		w.step(Punt{Switch: sw.ID, Reason: reason, Segment: segment, Port: at, Frame: slices.Clone(frame)})
+		w.step(Punt{Switch: sw.ID, Reason: reason, Segment: segment, Port: at, Known: known, Frame: slices.Clone(frame)})
 	}
 	if err != nil {
 		punt(pipeline.ReasonMalformed)
 		return
 	}
-	if !w.knowsSender(sw, &s, segment, at) {
+	if news {
 		punt(pipeline.ReasonLearn)
 	}
 	if s.Frame.Dst == pipeline.MAC {
@@ -314,24 +316,27 @@ func (sw *modelSwitch) has(f openflow.FlowMod) bool {
 	return ok
 }
 
-func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding.Segment, at binding.PortKey) bool {
-	if !sw.has(pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Src}, at)[0]) {
-		return false
-	}
+// knowsSender tells what the switch knows of a sender, and whether the frame is
+// news to it.
+func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding.Segment, at binding.PortKey) (known pipeline.Known, news bool) {
+	known.Station = sw.has(pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Src}, at)[0])
 	e, teaching := s.Evidence(segment, sw.ID)
 	if teaching != resolve.TeachesBinding {
-		return teaching != resolve.TeachesMismatch
+		known.Address = teaching != resolve.TeachesMismatch
+		return known, !known.Station || !known.Address
 	}
 	// A stale owner is known to an NS only; an NA says whether it is a router.
 	for _, state := range []binding.State{binding.Reachable, binding.Stale} {
 		for _, router := range []bool{false, true} {
 			owner, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC, State: state, Router: router})
 			if have, ok := sw.flows[owner.Key()]; ok && openflow.EqualInstructions(have.Instructions, owner.Instructions) {
-				return s.Kind == resolve.Solicitation || state == binding.Reachable && (s.Kind != resolve.Advertisement || router == s.ND.Router)
+				known.Address = true
+				sure := state == binding.Reachable && (s.Kind != resolve.Advertisement || router == s.ND.Router)
+				return known, !known.Station || !sure && s.Kind != resolve.Solicitation
 			}
 		}
 	}
-	return false
+	return known, true
 }
 
 func (w *world) forward(sw *modelSwitch, segment binding.Segment, s *resolve.Subject) {

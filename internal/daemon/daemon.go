@@ -71,7 +71,10 @@ func Run(ctx context.Context, config Config) error {
 		tasks.Go(func() error { return d.switches.Serve(ctx, l) })
 	}
 	tasks.Go(func() error { return api.Serve(ctx, apiListener, api.New(backend{d}, api.Options{})) })
-	tasks.Go(func() error { return d.reload(ctx) })
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	tasks.Go(func() error { return d.reload(ctx, signals) })
 	d.log.Info("isat is ready", slog.String("version", config.Version), slog.Any("switches", d.listen),
 		slog.String("api", "http://"+apiListener.Addr().String()))
 	err = tasks.Wait()
@@ -133,10 +136,7 @@ func readIntent(file string) (*intent.Intent, error) {
 
 // reload reads the intent file again whenever SIGHUP says so. A file with
 // errors changes nothing.
-func (d *daemon) reload(ctx context.Context) error {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	defer signal.Stop(signals)
+func (d *daemon) reload(ctx context.Context, signals <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():

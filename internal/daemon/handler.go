@@ -20,6 +20,7 @@ import (
 type sessions struct {
 	mu   sync.RWMutex
 	byID map[uint64]*ofconn.Session
+	past uint64 // what sessions that are over answered
 }
 
 func (s *sessions) get(id uint64) *ofconn.Session {
@@ -50,14 +51,15 @@ func (s *sessions) remove(session *ofconn.Session) {
 	defer s.mu.Unlock()
 	if s.byID[session.DatapathID()] == session {
 		delete(s.byID, session.DatapathID())
+		s.past += session.Owner.(*worker).answered.Load()
 	}
 }
 
-// answers counts, for all sessions of a datapath id, what the hot path
-// answered.
-func (s *sessions) answers() (n uint64) {
+// answers counts what the hot path answered in all sessions.
+func (s *sessions) answers() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	n := s.past
 	for _, session := range s.byID {
 		n += session.Owner.(*worker).answered.Load()
 	}

@@ -69,6 +69,7 @@ func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *syn
 		if err := session.Send(s.Messages); err != nil {
 			session.Close(err)
 		}
+		d.core.Recycle(s.Messages) // Send has copied them
 	}
 	for _, s := range effects.Sync {
 		if session := d.sessions.of(s.Switch, s.Session); session != nil {

@@ -1,0 +1,114 @@
+package core
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"testing"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+const benchBatch = 512 // events of one step, as the daemon takes them
+
+func benchPort(n uint32) fabric.Port {
+	return fabric.Port{Number: n, Name: "p", Up: true}
+}
+
+// benchPunt is the copy of the announcement of host i.
+func benchPunt(i int) Event {
+	mac, ip := packet.MAC{2}, [4]byte{}
+	binary.BigEndian.PutUint32(mac[2:], uint32(i))
+	binary.BigEndian.PutUint32(ip[:], 10<<24|uint32(i))
+	frame := packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{Op: packet.ARPRequest, SHA: mac, SPA: ip, TPA: ip})
+	return Punt{Switch: 1, Reason: pipeline.ReasonLearn, Segment: binding.Segment{Network: intent.DefaultNumber},
+		Port: binding.NewPortKey(uint32(1+i%48), 0), Frame: frame}
+}
+
+// benchCore is a core with one switch of 48 ports, which has no flows yet.
+func benchCore(b *testing.B) (*Core, time.Time) {
+	c := New(Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, intent.Default())
+	up := SwitchUp{Switch: 1, Session: 1}
+	for n := range uint32(48) {
+		up.Ports = append(up.Ports, benchPort(n+1))
+	}
+	now := time.Unix(1_700_000_000, 0)
+	c.Step(now, up)
+	c.Step(now, Synced{Switch: 1, Session: 1})
+	if list := c.Switches(); len(list) != 1 || list[0].State != "connected" {
+		b.Fatalf("switches: %+v", list)
+	}
+	return c, now
+}
+
+// BenchmarkLearn learns new hosts from punts: per host a station and a binding,
+// and the flow-mods for both.
+func BenchmarkLearn(b *testing.B) {
+	const most = 1 << 19
+	var c *Core
+	var now time.Time
+	batch := make([]Event, 0, benchBatch)
+	learned := most
+	b.ReportAllocs()
+	b.ResetTimer()
+	for done := 0; done < b.N; done += len(batch) {
+		b.StopTimer()
+		if learned+benchBatch > most {
+			c, now = benchCore(b)
+			learned = 0
+		}
+		batch = batch[:0]
+		for len(batch) < min(benchBatch, b.N-done) {
+			batch = append(batch, benchPunt(learned))
+			learned++
+		}
+		b.StartTimer()
+		effects := c.Step(now, batch...)
+		for _, s := range effects.Send {
+			c.Recycle(s.Messages)
+		}
+	}
+	b.StopTimer()
+	if n := c.Table().Len().Bindings; n != learned {
+		b.Fatalf("%d bindings known, want %d", n, learned)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "hosts/s")
+}
+
+// BenchmarkRestart gives a new core a switch that has the flows of 100 000
+// hosts: everything is restored, and nothing is changed.
+func BenchmarkRestart(b *testing.B) {
+	const hosts = 100_000
+	c, now := benchCore(b)
+	for i := range hosts {
+		c.Step(now, benchPunt(i))
+	}
+	sw := c.switches[1]
+	up := SwitchUp{Switch: 1, Session: 2}
+	for f := range c.wanted(sw) {
+		up.Dump.Flows = append(up.Dump.Flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority,
+			HardTimeout: f.HardTimeout, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
+	}
+	for _, g := range sw.base.Groups {
+		up.Dump.Groups = append(up.Dump.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
+	}
+	for _, m := range sw.base.Meters {
+		up.Dump.Meters = append(up.Dump.Meters, openflow.MeterConfig{Flags: m.Flags, ID: m.ID, Bands: m.Bands})
+	}
+	for _, p := range sw.Ports {
+		up.Ports = append(up.Ports, p)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		again := New(Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, intent.Default())
+		effects := again.Step(now.Add(time.Minute), up)
+		if n := again.Table().Len().Bindings; n != hosts || len(effects.Sync) != 1 || len(effects.Sync[0].Bundle) != 0 {
+			b.Fatalf("%d bindings restored, %d changes", n, len(effects.Sync[0].Bundle))
+		}
+	}
+}
