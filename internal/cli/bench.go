@@ -38,6 +38,9 @@ that is missed is shown, and does not.`,
 	f.IntVar(&config.Rounds, "rounds", config.Rounds, "`NUMBER` of rounds, of which the medians are shown")
 	asJSON := f.Bool("json", false, "print JSON, with every round")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := config.Check(); err != nil {
+			return usageErrorf("bench answer: %s", err)
+		}
 		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
 		report, err := bench.Answer(cmd.Context(), config)
 		if err != nil {

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +45,10 @@ only if the figures are right. Everything it started ends with it. It needs root
 			return fmt.Errorf("find the isat program: %w", err)
 		}
 		config.Self, config.Out = self, cmd.OutOrStdout()
-		return demo.Run(cmd.Context(), config)
+		// A terminal that is closed, or a reader that has seen enough, must not leave a lab behind.
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
+		defer stop()
+		return demo.Run(ctx, config)
 	}
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/pipeline"
 )
 
 // generated stands at the head of every generated file.
@@ -28,6 +29,10 @@ func newDocsCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("write the OpenAPI document: %w", err)
 			}
+			tables := bytes.NewBufferString(generated)
+			if err := pipeline.WriteTables(tables); err != nil {
+				return fmt.Errorf("write the tables: %w", err)
+			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
@@ -36,6 +41,7 @@ func newDocsCommand() *cobra.Command {
 				"api.md":       []byte(generated + api.Reference()),
 				"openapi.yaml": openAPI,
 				"counters.md":  counterReference(),
+				"tables.md":    tables.Bytes(),
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 					return err

@@ -62,6 +62,10 @@ func Run(ctx context.Context, config Config) error {
 	if err == nil && config.Keep {
 		d.sayHowToPlay()
 	} else {
+		// An interrupt reaches the commands that run, too: what they say of it is not the cause.
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		err = errors.Join(err, d.end())
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/isat-sdn/isat/internal/client"
 	"github.com/isat-sdn/isat/internal/lab"
 	"github.com/isat-sdn/isat/packet"
 )
@@ -181,16 +182,36 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// build makes the isat program that the demo starts.
-func build(t *testing.T) string {
+// program is the isat that the demo starts.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		if lab.Check() != nil {
+			return m.Run() // the tests that need it skip, or fail, by themselves
+		}
+		dir, err := os.MkdirTemp("", "isat-demo")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		program = filepath.Join(dir, "isat")
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../../cmd/isat")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// configFor is a demo in a lab of the test's own.
+func configFor(t *testing.T, name string) Config {
 	t.Helper()
+	t.Parallel()
 	lab.Require(t)
-	self := filepath.Join(t.TempDir(), "isat")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", self, "../../cmd/isat")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build isat: %v\n%s", err, out)
-	}
-	return self
+	return Config{Self: program, Name: name, Base: filepath.Join(t.TempDir(), "labs")}
 }
 
 // remains lists what is left of a demo.
@@ -208,8 +229,8 @@ func remains(t *testing.T, base, name string) (left []string) {
 
 // The whole demo: the figures are right, and nothing is left of it.
 func TestDemo(t *testing.T) {
-	t.Parallel()
-	config := Config{Self: build(t), Name: "t-demo", Base: filepath.Join(t.TempDir(), "labs"), Rounds: 2}
+	config := configFor(t, "t-demo-whole")
+	config.Rounds = 2
 	var out strings.Builder
 	config.Out = &out
 	if err := Run(t.Context(), config); err != nil {
@@ -222,8 +243,7 @@ func TestDemo(t *testing.T) {
 
 // An interrupt in the middle leaves nothing either.
 func TestDemoInterrupted(t *testing.T) {
-	t.Parallel()
-	config := Config{Self: build(t), Name: "t-demo-int", Base: filepath.Join(t.TempDir(), "labs")}
+	config := configFor(t, "t-demo-int")
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &cancelAt{text: "known", cancel: cancel}
 	config.Out = out
@@ -250,8 +270,8 @@ func (c *cancelAt) Write(b []byte) (int, error) {
 
 // What is kept goes on running, and is ended by Stop, once.
 func TestDemoKept(t *testing.T) {
-	t.Parallel()
-	config := Config{Self: build(t), Name: "t-demo-keep", Base: filepath.Join(t.TempDir(), "labs"), Rounds: 1, Keep: true}
+	config := configFor(t, "t-demo-keep")
+	config.Rounds, config.Keep = 1, true
 	var out strings.Builder
 	config.Out = &out
 	t.Cleanup(func() { _ = Stop(config) })
@@ -265,6 +285,7 @@ func TestDemoKept(t *testing.T) {
 	if list, err := lab.List(config.Base); err != nil || len(list) != 1 || list[0].State != "up" {
 		t.Errorf("the lab is not up: %+v, %v", list, err)
 	}
+	documentedCounters(t, c.API)
 	if err := Run(t.Context(), config); err == nil || !strings.Contains(err.Error(), "isat demo --stop --name t-demo-keep") {
 		t.Errorf("a second demo: %v", err)
 	}
@@ -279,6 +300,37 @@ func TestDemoKept(t *testing.T) {
 	}
 	if err := Stop(config); !errors.Is(err, lab.ErrNotUp) {
 		t.Errorf("stopped twice: %v", err)
+	}
+}
+
+// documentedCounters checks that docs/counters.md says what each counter is
+// that a running isat shows.
+func documentedCounters(t *testing.T, api string) {
+	t.Helper()
+	c, err := client.New(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	status, err := c.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/counters.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range status.Counters {
+		if strings.Contains(string(text), "`"+name+"`") {
+			continue
+		}
+		family, word, _ := strings.Cut(name, "-")
+		if rest, ok := strings.CutPrefix(name, "not-learned-"); ok {
+			family, word = "not-learned", rest
+		}
+		if !strings.Contains(string(text), "`"+family+"-") || !strings.Contains(string(text), "`"+word+"`") {
+			t.Errorf("docs/counters.md does not say what %s counts", name)
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func summarise(base string, s *state) Summary {
 			MAC: h.MAC.String(), Up: !h.Down, Interfaces: []AddressGroup{},
 		}
 		for _, i := range h.Interfaces() {
-			host.Interfaces = append(host.Interfaces, AddressGroup{Name: i.Name, VLAN: i.VLAN, Addresses: i.Addresses})
+			host.Interfaces = append(host.Interfaces, AddressGroup(i))
 		}
 		out.Hosts = append(out.Hosts, host)
 	}

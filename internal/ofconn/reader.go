@@ -29,7 +29,7 @@ func (s *Session) handleBuffered() error {
 				ErrFraming, v, openflow.Version)
 		}
 		s.handle(msg)
-		if len(s.out) >= writeChunk {
+		if len(s.out) >= answerChunk {
 			if err := s.flush(); err != nil {
 				return err
 			}

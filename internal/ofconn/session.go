@@ -20,6 +20,9 @@ const (
 	// writeChunk bounds one write, and with it how long the lock around writes
 	// is held.
 	writeChunk = 256 << 10
+	// answerChunk is how many bytes of answers the reader gathers before it writes
+	// them, so that the switch need not wait for those to the whole read buffer.
+	answerChunk = 32 << 10
 	// keepBuffer is the largest buffer that is kept for reuse; a larger one
 	// served a burst and goes back.
 	keepBuffer = 256 << 10
@@ -133,8 +136,8 @@ func (s *Session) run(ctx context.Context) {
 		s.srv.handler.Down(s, err)
 		return
 	}
-	s.srv.counters.Refused.Add(1)
 	s.srv.logRefusal(s, err)
+	s.srv.counters.Refused.Add(1)
 }
 
 // read runs the handshake and then the session, on the reader goroutine.

@@ -333,8 +333,8 @@ ports:
 // and those of a trunk that the intent speaks of.
 func TestConformanceVLAN(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "conf-vlan", 4, vlanIntent)
-	s.cables = []cable{{from: "h1", to: "h2"}, {from: "h2", to: "h1"}, {"h3", "h4", 0, 10}, {"h4", "h3", 10, 0}}
+	s := newStage(t, "conf-vlan", 4, vlanIntent,
+		cable{from: "h1", to: "h2"}, cable{from: "h2", to: "h1"}, cable{"h3", "h4", 0, 10}, cable{"h4", "h3", 10, 0})
 	s.run("A10-hosts-own-tags", hostsOwnTags)
 	s.run("A10-search-keeps-the-tag", searchKeepsTheTag)
 	s.run("A10-trunk", trunk)
@@ -364,8 +364,7 @@ func hostsOwnTags(s *stage) {
 		s.bindingIn("default", vlan, shared, owner.mac)
 		s.bindingIn("default", vlan, shared6, owner.mac)
 	}
-	s.still()
-	s.received()
+	s.revalidated()
 	asker := s.guest("h2")
 	for vlan, owner := range owners {
 		what := fmt.Sprint("VLAN ", vlan)
@@ -395,8 +394,7 @@ func searchKeepsTheTag(s *stage) {
 	s.waitFrame("h2", tag(answer(owner, asker), 30))
 	s.bindingIn("default", 30, owner.ip, owner.mac)
 	s.bindingIn("default", 0, owner.ip, untagged.mac)
-	s.still()
-	s.received()
+	s.revalidated()
 	s.exchange("without a tag", "h2", asker.asks(owner.ip), at("h2", answer(untagged, asker)))
 	s.exchange("in VLAN 30", "h2", tag(asker.asks(owner.ip), 30), at("h2", tag(answer(owner, asker), 30)))
 	// A probe in another VLAN meets neither.
@@ -415,8 +413,7 @@ func trunk(s *stage) {
 		s.bindingIn("blue", 0, g.ip, g.mac)
 		s.bindingIn("blue", 0, g.ip6, g.mac)
 	}
-	s.still()
-	s.received()
+	s.revalidated()
 	s.exchange("from the trunk", "h4", tag(outside.asks(inside.ip), 10), at("h4", tag(answer(inside, outside), 10)))
 	s.exchange("to the trunk", "h3", inside.asks(outside.ip), at("h3", answer(outside, inside)))
 	s.exchange("NS from the trunk", "h4", tag(outside.solicits(inside.ip6), 10), at("h4", tag(advertised(inside, outside, false), 10)))

@@ -278,8 +278,7 @@ func answersToSolicitations(s *stage) {
 		b := s.bindings("default", router.ip6)
 		return len(b) == 1 && !b[0].Router, fmt.Sprint(b)
 	})
-	s.still()
-	s.received()
+	s.revalidated()
 	s.exchange("NS for a former router", "h2", asker.solicits(router.ip6), at("h2", advertised(router, asker, false)))
 }
 

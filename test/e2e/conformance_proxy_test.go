@@ -46,9 +46,9 @@ ports:
 // The rules for a proxy (RFC 9161) that the operator has a hand in.
 func TestConformanceProxy(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "conf-proxy", 6, proxyIntent)
-	s.cables = []cable{{from: "h1", to: "h2"}, {from: "h2", to: "h1"}, {from: "h3", to: "h4"},
-		{from: "h4", to: "h3"}, {from: "h5", to: "h6"}, {from: "h6", to: "h5"}}
+	s := newStage(t, "conf-proxy", 6, proxyIntent,
+		cable{from: "h1", to: "h2"}, cable{from: "h2", to: "h1"}, cable{from: "h3", to: "h4"},
+		cable{from: "h4", to: "h3"}, cable{from: "h5", to: "h6"}, cable{from: "h6", to: "h5"})
 	s.run("R1-origins", origins)
 	s.run("R1-static", staticBindings)
 	s.run("R1-several-permitted", severalPermitted)
@@ -113,8 +113,7 @@ func staticBindings(s *stage) {
 		b := s.bindings("default", owner.ip6)
 		return len(b) == 1 && b[0].Port == "h2", fmt.Sprint(b)
 	})
-	s.still()
-	s.received()
+	s.revalidated()
 	secured := asker.solicitsWith(owner.ip6, option(12, make([]byte, 30)...))
 	s.exchange("secured NS", "h1", secured, at("h2", toMAC(secured, owner.mac)))
 	own := owner.probes(owner.ip6, nonce...)
@@ -133,8 +132,7 @@ func severalPermitted(s *stage) {
 	announce := func(g guest) {
 		s.send("h2", g.asks(g.ip))
 		s.send("h2", g.advertise(false, false, true))
-		s.still()
-		s.received()
+		s.revalidated()
 	}
 	answeredBy("before anybody spoke", first)
 	announce(second)
@@ -147,8 +145,7 @@ func severalPermitted(s *stage) {
 	answeredBy("after a stranger announced itself", second)
 	// A question is too little to change the master.
 	s.send("h2", first.solicits(asker.ip6))
-	s.still()
-	s.received()
+	s.revalidated()
 	s.exchange("after a question of the first, NS", "h1", asker.solicits(first.ip6), at("h1", advertised(second, asker, false)))
 	announce(first)
 	answeredBy("after the first is back", first)
@@ -171,8 +168,7 @@ func (s *stage) reload(intent string) {
 	s.eventually("the log line "+logged, func() (bool, string) {
 		return strings.Count(s.isat.log.String(), logged) > before, s.isat.log.String()
 	})
-	s.still()
-	s.received()
+	s.revalidated()
 }
 
 // conformance: R1
@@ -186,8 +182,7 @@ func staticBeatsLearned(s *stage) {
 	s.exchange("NS", "h1", asker.solicits(static.ip6), at("h1", advertised(static, asker, false)))
 	s.send("h2", learned.asks(learned.ip))
 	s.send("h2", learned.advertise(false, false, true))
-	s.still()
-	s.received()
+	s.revalidated()
 	s.exchange("request", "h1", asker.asks(static.ip), at("h1", answer(static, asker)))
 	s.exchange("NS", "h1", asker.solicits(static.ip6), at("h1", advertised(static, asker, false)))
 	// Without the static binding the address is free to be learned again.
@@ -210,7 +205,7 @@ func dropUnknown(s *stage) {
 	s.exchange("NA", "h3", owner.advertise(false, false, true), at("h4", owner.advertise(false, false, true)))
 	s.bindingIn("dropping", 0, owner.ip, owner.mac)
 	s.bindingIn("dropping", 0, owner.ip6, owner.mac)
-	s.still()
+	s.revalidated()
 	s.exchange("request", "h4", asker.asks(owner.ip), at("h4", answer(owner, asker)))
 	s.exchange("NS", "h4", asker.solicits(owner.ip6), at("h4", advertised(owner, asker, false)))
 	unicast := arpOp(packet.ARPRequest, owner.mac, asker, owner.ip)
@@ -235,7 +230,7 @@ func floodUnknown(s *stage) {
 	s.exchange("NA", "h5", advertised(owner, asker, false), at("h6", advertised(owner, asker, false)))
 	s.bindingIn("flooding", 0, owner.ip, owner.mac)
 	s.bindingIn("flooding", 0, owner.ip6, owner.mac)
-	s.still()
+	s.revalidated()
 	s.exchange("request", "h6", asker.asks(owner.ip), at("h6", answer(owner, asker)))
 	s.exchange("NS", "h6", asker.solicits(owner.ip6), at("h6", advertised(owner, asker, false)))
 	if n := s.counter("search-started") - searches; n != 0 {

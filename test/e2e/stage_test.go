@@ -34,16 +34,19 @@ type cable struct {
 	tagOut, tagIn uint16
 }
 
-// newStage starts a world with the ports h1…hn.
-func newStage(t *testing.T, name string, n int, intent string) *stage {
+// newStage starts a world with the ports h1…hn. Without cables there is one from
+// each port to the next.
+func newStage(t *testing.T, name string, n int, intent string, cables ...cable) *stage {
 	t.Helper()
 	topology := lab.Topology{Name: name, Switches: []lab.Switch{{Name: "s1"}}}
-	s := &stage{guests: new(int), marks: new(int)}
+	s := &stage{guests: new(int), marks: new(int), cables: cables}
 	for i := range n {
 		port := fmt.Sprintf("h%d", i+1)
 		s.ports = append(s.ports, port)
 		topology.Hosts = append(topology.Hosts, lab.Host{Name: port, Down: true})
-		s.cables = append(s.cables, cable{from: port, to: fmt.Sprintf("h%d", (i+1)%n+1)})
+		if len(cables) == 0 {
+			s.cables = append(s.cables, cable{from: port, to: fmt.Sprintf("h%d", (i+1)%n+1)})
+		}
 	}
 	s.world = newWorld(t, topology, intent)
 	for _, port := range s.ports {
@@ -51,7 +54,27 @@ func newStage(t *testing.T, name string, n int, intent string) *stage {
 		// for, either.
 		s.must(port, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6 && ip link set eth0 up")
 	}
+	s.warmUp()
 	return s
+}
+
+// warmUp sends on every cable until something comes out: a link that has come up
+// takes its time to carry frames.
+func (s *stage) warmUp() {
+	s.t.Helper()
+	for _, c := range s.cables {
+		seen, err := s.lab.Capture(c.to, "in")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.eventually("a frame from "+c.from+" to "+c.to, func() (bool, string) {
+			s.send(c.from, tagged(frameOf(packet.Broadcast, markerMAC(c.from), markerType, nil), c.tagOut))
+			return count(seen.Frames(), func(f lab.Frame) bool { return f.Data[11] == markerMAC(c.from)[5] }) > 0, ""
+		})
+		if err := seen.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // run runs a subtest with captures of its own.
@@ -141,7 +164,18 @@ func (s *stage) bound(ip string, mac packet.MAC, state string) {
 		out, err := s.lab.Ofctl("-O", "OpenFlow13", "dump-flows", "s1", match)
 		return err == nil && strings.Contains(out, owner), out
 	})
+	s.revalidated()
+}
+
+// revalidated waits until the flows that isat has sent hold for every packet:
+// Open vSwitch's cache follows the tables after a moment. What was on the wire
+// until then is forgotten.
+func (s *stage) revalidated() {
+	s.t.Helper()
 	s.still()
+	if out, err := s.lab.Appctl("revalidator/wait"); err != nil {
+		s.t.Fatal(err, out)
+	}
 	s.received()
 }
 
