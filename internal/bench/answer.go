@@ -24,8 +24,8 @@ type Config struct {
 
 // Case is a load.
 type Case struct {
-	Switches    int // at the same time
-	Outstanding int // questions of each switch
+	Switches    int `json:"switches"`    // at the same time
+	Outstanding int `json:"outstanding"` // questions of each switch
 }
 
 func (c Case) String() string {
@@ -69,14 +69,24 @@ type rig struct {
 	switches []*fakeSwitch
 }
 
+// Check says what is wrong with a configuration.
+func (c Config) Check() error {
+	switch {
+	case c.Bindings < 2*fakeSwitches || c.Bindings > maxBindings:
+		return fmt.Errorf("%d bindings: from %d to %d can be measured", c.Bindings, 2*fakeSwitches, maxBindings)
+	case c.Rounds < 1:
+		return fmt.Errorf("%d rounds: at least one is needed", c.Rounds)
+	case c.Duration <= 0:
+		return fmt.Errorf("a duration of %v is not more than zero", c.Duration)
+	}
+	return nil
+}
+
 // Answer measures, and reports. An error is one of the measurement itself or a
 // wrong answer; a goal that is not reached is none.
 func Answer(ctx context.Context, config Config) (report *Report, err error) {
-	if config.Bindings < 2*fakeSwitches || config.Bindings > maxBindings {
-		return nil, fmt.Errorf("measure with %d bindings: it takes %d to %d", config.Bindings, 2*fakeSwitches, maxBindings)
-	}
-	if config.Rounds < 1 || config.Duration <= 0 {
-		return nil, errors.New("measure: rounds and duration must be positive")
+	if err := config.Check(); err != nil {
+		return nil, err
 	}
 	if len(config.Program) == 0 {
 		self, err := os.Executable()

@@ -102,7 +102,7 @@ func (c *Core) Step(now time.Time, events ...Event) Effects {
 
 const (
 	maxSpare     = 8
-	maxSpareSize = 256 << 10
+	maxSpareSize = 512 << 10
 )
 
 // Recycle takes back the messages of a Send, which nobody may use any more. It
