@@ -20,6 +20,8 @@ type Config struct {
 	// Grace is how long a switch may be away before what was learned behind it
 	// is forgotten; 0 means DefaultGrace.
 	Grace time.Duration
+	// Start is the time from which the bindings of the first intent hold.
+	Start time.Time
 }
 
 // DefaultGrace is the time for which an absent switch is remembered.
@@ -61,6 +63,9 @@ func New(config Config, in *intent.Intent) *Core {
 		waiting:  make(map[binding.Key][]uint64),
 		probed:   make(map[binding.Key]int64),
 		noted:    make(map[topic]int64),
+	}
+	if !config.Start.IsZero() {
+		c.now = config.Start.UnixNano()
 	}
 	for _, f := range pipeline.LeasedFlows() {
 		c.leases = openflow.Append(c.leases, xid, &f)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/fabric"
@@ -131,5 +132,19 @@ func TestNotesAboutHostsAreRare(t *testing.T) {
 	}
 	if got := notes(3*notedSpan, topic{text: "address moved", mac: hostMAC(9)}); got != 1 {
 		t.Error("a new host is not noted after the old ones are past")
+	}
+}
+
+// What the operator bound from the start is bound since the start, and not
+// since 1970.
+func TestFirstIntentHoldsSinceTheStart(t *testing.T) {
+	in, err := intent.Parse("start.yaml", []byte("kind: network\nname: blue\nnumber: 2\nbindings:\n  - {ip: 10.0.0.2, mac: \"02:00:00:00:00:02\"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	bindings := New(Config{Table: binding.Config{Seed: testSeed}, Start: start}, in).Bindings()
+	if len(bindings) != 1 || !bindings[0].Learned.Equal(start) {
+		t.Errorf("bindings %+v, want one that is learned at %s", bindings, start)
 	}
 }

@@ -112,7 +112,7 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 	}
 	d = &daemon{
 		config: config, log: config.Log, started: time.Now(),
-		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, want),
+		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Start: time.Now()}, want),
 		events: make(chan core.Event, eventQueue), queries: make(chan func()),
 	}
 	d.table = d.core.Table()

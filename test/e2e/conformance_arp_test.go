@@ -127,7 +127,7 @@ func replyToTheAsker(s *stage) {
 func oneSearch(s *stage) {
 	owner := s.guest("h1")
 	askers := []guest{s.known4(s.guest("h2")), s.known4(s.guest("h3")), s.known4(s.guest("h3"))}
-	asked := func(f lab.Frame) bool { return broadcastRequest(owner.ip)(f) }
+	asked := broadcastRequest(owner.ip)
 	for range 5 {
 		for _, a := range askers {
 			s.send(a.at, a.asks(owner.ip))
@@ -137,7 +137,10 @@ func oneSearch(s *stage) {
 		status := s.status()
 		return status.Parked == 3, fmt.Sprint(status)
 	})
-	s.wait(s.at["h4"], "the second request", func(lab.Frame) bool { return count(s.at["h4"].Frames(), asked) >= 2 })
+	s.eventually("the second request", func() (bool, string) {
+		n := count(s.at["h4"].Frames(), asked)
+		return n >= 2, fmt.Sprint(n)
+	})
 	var times []int64
 	for _, f := range s.at["h4"].Frames() {
 		if asked(f) {

@@ -167,13 +167,13 @@ func (s *stage) bound(ip string, mac packet.MAC, state string) {
 	s.revalidated()
 }
 
-// revalidated waits until the flows that isat has sent hold for every packet:
-// Open vSwitch's cache follows the tables after a moment. What was on the wire
-// until then is forgotten.
+// revalidated makes the flows that isat has sent hold for every packet at once:
+// Open vSwitch's cache, which would follow the tables after a moment, is
+// emptied. What was on the wire until then is forgotten.
 func (s *stage) revalidated() {
 	s.t.Helper()
 	s.still()
-	if out, err := s.lab.Appctl("revalidator/wait"); err != nil {
+	if out, err := s.lab.Appctl("revalidator/purge"); err != nil {
 		s.t.Fatal(err, out)
 	}
 	s.received()
