@@ -20,7 +20,8 @@ type Config struct {
 	// Grace is how long a switch may be away before what was learned behind it
 	// is forgotten; 0 means DefaultGrace.
 	Grace time.Duration
-	// Start is the time from which the bindings of the first intent hold.
+	// Start is the time from which the bindings of the first intent hold, and
+	// from which Grace runs for switches that were there before.
 	Start time.Time
 }
 
@@ -31,6 +32,7 @@ const DefaultGrace = 5 * time.Minute
 type Core struct {
 	config   Config
 	now      int64
+	started  int64
 	intent   *intent.Intent
 	names    map[uint32]string // of networks
 	table    *binding.Table
@@ -66,6 +68,7 @@ func New(config Config, in *intent.Intent) *Core {
 	}
 	if !config.Start.IsZero() {
 		c.now = config.Start.UnixNano()
+		c.started = c.now
 	}
 	for _, f := range pipeline.LeasedFlows() {
 		c.leases = openflow.Append(c.leases, xid, &f)
@@ -144,6 +147,11 @@ func (c *Core) tick() {
 	}
 	c.tickProbes()
 	for _, sw := range c.switches {
+		if len(sw.held) > 0 && c.started+int64(c.config.Grace) <= c.now {
+			for key := range sw.held {
+				sw.drop(key)
+			}
+		}
 		switch {
 		case sw.state == connected && sw.lease <= c.now:
 			c.renew(sw)

@@ -38,8 +38,9 @@ type switchState struct {
 	attachments []fabric.Attachment
 	networks    map[binding.PortKey]uint32
 	base        pipeline.Base
-	out         []byte // messages to be sent
-	lease       int64  // when the leased flows are renewed
+	held        map[binding.Key]*binding.Binding // see hold
+	out         []byte                           // messages to be sent
+	lease       int64                            // when the leased flows are renewed
 	renewals    uint64
 	sync        view.Sync
 	lastError   string
@@ -89,7 +90,9 @@ func (e SwitchUp) apply(c *Core) {
 	sw.attach(c.intent)
 	c.forgetUnattached(sw)
 	sw.out = nil // what that would delete, the comparison finds
-	restored := c.restore(sw, pipeline.Remember(e.Dump.Flows))
+	memory := pipeline.Remember(e.Dump.Flows)
+	restored := c.restore(sw, memory)
+	c.hold(sw, memory)
 	d := e.Dump.Compare(c.wanted(sw), sw.base.Groups, sw.base.Meters)
 	sw.sync = view.Sync{
 		Kept: d.Kept, Added: d.Added, Changed: d.Changed, Removed: d.Removed,
@@ -162,6 +165,40 @@ func (c *Core) restorable(e *binding.Evidence) bool {
 	return old.Heard == 0 || old.MAC == e.MAC && here && c.table.StationOf(old) == nil
 }
 
+// hold keeps, after a restart, what a switch answers for hosts of another one
+// that has not connected yet: to take it away would disturb a world that did
+// not change. The other switch settles what becomes of it: by what it restores,
+// or by not knowing the binding as its own any more. At the latest it goes when
+// a switch that is away would be forgotten.
+func (c *Core) hold(sw *switchState, m pipeline.Memory) {
+	sw.held = nil
+	if c.now < c.started+int64(c.config.Grace) {
+		for _, b := range m.Foreign {
+			if c.table.Lookup(b.Key) == nil {
+				if sw.held == nil {
+					sw.held = make(map[binding.Key]*binding.Binding)
+				}
+				sw.held[b.Key] = b
+			}
+		}
+	}
+	for _, own := range m.Bindings {
+		if c.table.Lookup(own.Key) == nil {
+			for _, other := range c.switches {
+				other.drop(own.Key)
+			}
+		}
+	}
+}
+
+// drop takes away what is held for an address.
+func (sw *switchState) drop(key binding.Key) {
+	if b := sw.held[key]; b != nil {
+		delete(sw.held, key)
+		sw.sendBinding(binding.Change{Old: b})
+	}
+}
+
 // wanted yields every flow that the switch should have.
 func (c *Core) wanted(sw *switchState) iter.Seq[openflow.FlowMod] {
 	return func(yield func(openflow.FlowMod) bool) {
@@ -178,6 +215,11 @@ func (c *Core) wanted(sw *switchState) iter.Seq[openflow.FlowMod] {
 				if f, ok := pipeline.OwnerFlow(b); ok && !yield(f) {
 					return
 				}
+			}
+		}
+		for _, b := range sw.held {
+			if f, ok := pipeline.BindingFlow(b); ok && !yield(f) {
+				return
 			}
 		}
 		for _, a := range sw.attachments {
@@ -357,10 +399,20 @@ func (c *Core) spread(change binding.Change, except *switchState) {
 	// The same for every switch, so it is made once.
 	c.encoded = appendDifference(c.encoded[:0], pipeline.BindingFlow, change.Old, change.New)
 	for _, sw := range c.switches {
-		if sw != except && sw.state != away {
-			sw.out = append(sw.out, c.encoded...)
-			sw.sendOwner(change)
+		if sw == except || sw.state == away {
+			continue
 		}
+		var held *binding.Binding
+		if change.Old == nil {
+			held = sw.held[change.New.Key]
+		}
+		if held != nil {
+			delete(sw.held, held.Key)
+			sw.out = appendDifference(sw.out, pipeline.BindingFlow, held, change.New)
+		} else {
+			sw.out = append(sw.out, c.encoded...)
+		}
+		sw.sendOwner(change)
 	}
 	c.changedBinding(change)
 }

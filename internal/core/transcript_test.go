@@ -172,7 +172,9 @@ func (p *player) command(words []string, text string) {
 		p.ids++
 		p.step(Question{ID: p.ids, Key: p.key(rest), Unicast: words[0] == "probe"})
 	case "restart":
-		p.world.core = New(p.core.config, p.core.intent)
+		config := p.core.config
+		config.Start = p.now
+		p.world.core = New(config, p.core.intent)
 		for _, sw := range p.switches {
 			sw.up = false
 		}

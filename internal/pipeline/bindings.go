@@ -97,6 +97,9 @@ func Delete(f openflow.FlowMod) openflow.FlowMod {
 type Memory struct {
 	Stations []RememberedStation
 	Bindings []RememberedBinding
+	// Foreign are the learned bindings that the switch answers for and whose
+	// owners are behind another one. Only what their flow says is set.
+	Foreign []*binding.Binding
 }
 
 // RememberedStation is a station that a switch forwards to.
@@ -121,6 +124,8 @@ type RememberedBinding struct {
 // it is how a restarted controller comes to know what it knew.
 func Remember(flows []openflow.FlowStats) Memory {
 	var m Memory
+	var answered []*binding.Binding
+	owned := make(map[binding.Key]bool)
 	for i := range flows {
 		f := &flows[i]
 		kind, object, own := ownCookie(f.Cookie)
@@ -136,10 +141,29 @@ func Remember(flows []openflow.FlowStats) Memory {
 			if b, ok := rememberBinding(f); ok {
 				b.Origin = binding.Origin(object)
 				m.Bindings = append(m.Bindings, b)
+				owned[b.Key] = true
+			}
+		case kind == kindBinding && Table(f.TableID) == Bindings:
+			if b, ok := rememberAnswer(f); ok {
+				b.Origin = binding.Origin(object)
+				answered = append(answered, b)
 			}
 		}
 	}
+	for _, b := range answered {
+		if !owned[b.Key] && !b.Origin.Configured() {
+			m.Foreign = append(m.Foreign, b)
+		}
+	}
 	return m
+}
+
+func rememberAnswer(f *openflow.FlowStats) (*binding.Binding, bool) {
+	key, ok1 := rememberKey(f.Match)
+	value, ok2 := loaded(f.Instructions.Apply, fieldFound)
+	return &binding.Binding{
+		Key: key, MAC: packet.MACFromUint64(value & macMask), State: binding.Reachable, Router: value&routerBit != 0,
+	}, ok1 && ok2
 }
 
 func rememberStation(f *openflow.FlowStats) (RememberedStation, bool) {
@@ -153,22 +177,26 @@ func rememberStation(f *openflow.FlowStats) (RememberedStation, bool) {
 }
 
 func rememberBinding(f *openflow.FlowStats) (RememberedBinding, bool) {
-	metadata, _, ok1 := f.Match.GetU64(fieldSegment)
+	key, ok1 := rememberKey(f.Match)
 	owner, _, ok2 := f.Match.Wide(fieldOwner)
 	value, ok3 := loaded(f.Instructions.Apply, fieldFlags)
-	b := RememberedBinding{
-		MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Age: f.Duration,
+	return RememberedBinding{
+		Key: key, MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Age: f.Duration,
+	}, ok1 && ok2 && ok3
+}
+
+// rememberKey is the inverse of keyMatch.
+func rememberKey(m openflow.Match) (key binding.Key, ok bool) {
+	metadata, _, ok := m.GetU64(fieldSegment)
+	key.Segment = SegmentOf(metadata)
+	if v4, _, is4 := m.Get(fieldKey4); is4 {
+		key.Addr[10], key.Addr[11] = 0xff, 0xff
+		copy(key.Addr[12:], v4)
+		return key, ok
 	}
-	b.Key.Segment = SegmentOf(metadata)
-	if v4, _, ok := f.Match.Get(fieldKey4); ok {
-		b.Key.Addr[10], b.Key.Addr[11] = 0xff, 0xff
-		copy(b.Key.Addr[12:], v4)
-	} else {
-		v6, _, ok := f.Match.Wide(fieldKey6)
-		b.Key.Addr = v6
-		ok3 = ok3 && ok
-	}
-	return b, ok1 && ok2 && ok3
+	v6, _, is6 := m.Wide(fieldKey6)
+	key.Addr = v6
+	return key, ok && is6
 }
 
 // loaded finds the value that the actions put into a field.
