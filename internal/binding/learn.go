@@ -222,6 +222,13 @@ func (t *Table) Configure(now int64, want []Permitted) []Change {
 		}
 	}
 	t.configured = next
+	t.byOwner = make(map[owner][]Key)
+	for _, p := range want {
+		for _, mac := range p.MACs {
+			at := owner{p.Key.Segment, mac}
+			t.byOwner[at] = append(t.byOwner[at], p.Key)
+		}
+	}
 	for _, p := range want {
 		old := t.bindings.get(p.Key)
 		b := &Binding{Key: p.Key, MAC: p.MACs[0], Origin: p.Origin, State: Reachable, Router: p.Router, Learned: now}
@@ -236,6 +243,24 @@ func (t *Table) Configure(now int64, want []Permitted) []Change {
 		}
 		t.set(old, b)
 		changes = append(changes, Change{old, b})
+	}
+	return changes
+}
+
+// Settle gives the configured bindings of a station's MAC that have no home the
+// station for it. Their owner is known by its MAC alone: the switch does not
+// ask who has an address that it knows the owner of.
+func (t *Table) Settle(s *Station) []Change {
+	var changes []Change
+	for _, key := range t.byOwner[owner{s.Segment, s.MAC}] {
+		old := t.bindings.get(key)
+		if old.MAC != s.MAC || t.StationOf(old) != nil {
+			continue
+		}
+		b := *old
+		b.Switch = s.Switch
+		t.set(old, &b)
+		changes = append(changes, Change{old, &b})
 	}
 	return changes
 }

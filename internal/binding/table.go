@@ -41,8 +41,15 @@ type Table struct {
 	bindings   *index[Key, Binding, *Binding]
 	stations   *index[StationKey, Station, *Station]
 	configured map[Key]Permitted
+	byOwner    map[owner][]Key // configured addresses of a MAC
 	attached   map[Location]*attachment
 	networks   map[uint32]*Counts
+}
+
+// owner is a MAC in a segment, on whichever switch.
+type owner struct {
+	Segment
+	MAC packet.MAC
 }
 
 // Counts tells how much is known in one place or network.

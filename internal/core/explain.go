@@ -3,6 +3,7 @@ package core
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -63,7 +64,11 @@ func (c *Core) explainIntent(x *view.Explanation, network *intent.Network, key b
 		fact(x, "it is in none of the network's subnets", "intent")
 	}
 	if p, ok := c.table.Permitted(key); ok {
-		fact(x, fmt.Sprintf("it may be held by %v only", p.MACs), "intent")
+		macs := make([]string, len(p.MACs))
+		for i, mac := range p.MACs {
+			macs[i] = mac.String()
+		}
+		fact(x, fmt.Sprintf("it may be held by %s only", strings.Join(macs, ", ")), "intent")
 	}
 }
 
@@ -100,7 +105,7 @@ func (c *Core) explainOutcome(x *view.Explanation, network *intent.Network, key 
 	case b != nil && b.State == binding.Reachable:
 		outcome(x, "answered", "each switch answers from its table bindings, and the controller is not asked; the owner's own questions are flooded")
 	case network.Unknown == intent.Drop:
-		outcome(x, "dropped", "the network drops requests for unknown addresses (unknown: drop)")
+		outcome(x, "dropped", "the network drops requests for unknown addresses, but for probes (unknown: drop)")
 	case network.Unknown == intent.Flood:
 		outcome(x, "flooded", "the network floods requests for unknown addresses (unknown: flood)")
 	case state == resolve.Joined:

@@ -68,11 +68,20 @@ func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
 		c.changedStation(view.Modified, station)
 	case binding.Learned:
 		c.changedStation(view.Added, station)
+		c.settle(station)
 	}
 	for _, f := range pipeline.StationFlows(key, e.Port) {
 		sw.add(f)
 	}
 	return true
+}
+
+// settle tells where a station's MAC is to the operator's bindings that did not
+// know. Their flows are the same wherever that is.
+func (c *Core) settle(s *binding.Station) {
+	for _, change := range c.table.Settle(s) {
+		c.changedBinding(change)
+	}
 }
 
 // missing says whether a switch lacks flows that it was given: it asks to learn

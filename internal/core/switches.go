@@ -100,7 +100,7 @@ func (e SwitchUp) apply(c *Core) {
 	}
 	c.effects.Sync = append(c.effects.Sync, Sync{sw.ID, sw.session, d.Meters, d.Bundle})
 	c.note(slog.LevelInfo, "switch connected", slog.String("switch", sw.label()), slog.String("address", e.Address),
-		slog.Int("ports", len(sw.attachments)), slog.Int("kept", d.Kept), slog.Int("added", d.Added),
+		slog.Int("ports", len(sw.Ports)), slog.Int("kept", d.Kept), slog.Int("added", d.Added),
 		slog.Int("changed", d.Changed), slog.Int("removed", d.Removed), slog.Int("restored", restored))
 	c.changedSwitch(kind, sw)
 	c.changedPorts(before, c.portViews(sw))
@@ -125,6 +125,7 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 		if _, station, _ := c.table.HearStation(c.now-int64(s.Age), key, s.Port); station != nil {
 			station.Restored = true
 			c.changedStation(view.Added, station)
+			c.settle(station)
 		}
 	}
 	for _, b := range m.Bindings {
@@ -390,6 +391,13 @@ func (c *Core) setIntent(in *intent.Intent) {
 	for _, change := range c.table.Configure(c.now, want) {
 		c.spread(change, nil)
 		c.released(change.New)
+		if b := change.New; b != nil {
+			for id := range c.switches {
+				if s := c.table.Station(binding.StationKey{Switch: id, Segment: b.Segment, MAC: b.MAC}); s != nil {
+					c.settle(s)
+				}
+			}
+		}
 	}
 }
 

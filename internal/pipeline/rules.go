@@ -198,10 +198,20 @@ func replyNDRules() []Rule {
 }
 
 func searchRules() []Rule {
-	return []Rule{
-		{Search, 10, "the controller parks the asker and asks the wire", all(), []openflow.Action{punt(ReasonSearch)}, noTable, true},
+	search := []openflow.Action{punt(ReasonSearch)}
+	rules := []Rule{
+		{Search, 10, "the controller parks the asker and asks the wire", all(), search, noTable, true},
 		{Search, 0, "without a controller: plain flooding", all(), nil, Flood, false},
 	}
+	// Whatever a network does with questions, its rivals for an address have to
+	// hear of each other (conformance P3, N7).
+	for _, probe := range []openflow.Match{arp().U32(openflow.ARPSPA, 0), ns().Bytes(openflow.IPv6Src, make([]byte, 16))} {
+		rules = append(rules,
+			Rule{Search, 30, "a probe reaches every other port, in networks that flood or drop requests, too (RFC 5227 §2.1.1, RFC 4862 §5.4)",
+				probe, search, noTable, true},
+			Rule{Search, 25, "likewise without a controller", probe, nil, Flood, false})
+	}
+	return rules
 }
 
 func l2Rules() []Rule {

@@ -379,7 +379,7 @@ func (s *Searches) Explain(now int64, key binding.Key) (what string, state Askin
 		return fmt.Sprintf("a search is under way: %d of %d requests sent, %d waiting", q.sent, s.limits.Tries, len(q.askers)), Joined
 	}
 	if quiet, ok := s.silent[key]; ok && now < quiet.until {
-		return fmt.Sprintf("nobody answered %d searches; not searched again for %d ms", quiet.fails, (quiet.until-now)/1e6), Silent
+		return fmt.Sprintf("searches that nobody answered: %d; not searched again for %d ms", quiet.fails, (quiet.until-now)/1e6), Silent
 	}
 	return "", Started
 }

@@ -200,6 +200,10 @@ func dropUnknown(s *stage) {
 	searches := s.counter("search-started")
 	s.exchange("request", "h4", asker.asks(owner.ip))
 	s.exchange("NS", "h4", asker.solicits(owner.ip6))
+	// Rivals for an address hear of each other all the same (conformance P3, N7).
+	probe, dad := asker.probesFor(owner.ip), asker.probes(owner.ip6, nonce...)
+	s.exchange("probe", "h4", probe, at("h3", probe))
+	s.exchange("DAD", "h4", dad, at("h3", dad))
 	// Known ones are answered, and announcements and unicast go their way.
 	s.exchange("announcement", "h3", owner.asks(owner.ip), at("h4", owner.asks(owner.ip)))
 	s.exchange("NA", "h3", owner.advertise(false, false, true), at("h4", owner.advertise(false, false, true)))

@@ -61,12 +61,7 @@ func TestRestartChangesNothing(t *testing.T) {
 		w.must("h1", "ping", "-c", "1", "-W", "3", fmt.Sprintf("10.0.0.%d", i))
 		w.must("h1", "ping", "-c", "1", "-W", "3", fmt.Sprintf("fd00::%d", i))
 	}
-	// The kernels will check their neighbours within seconds, and teach what is
-	// not known yet; the test wants a world that does not change.
-	for i := 1; i <= 4; i++ {
-		w.resolve(fmt.Sprintf("fd00::%d", i))
-		w.resolve(fmt.Sprintf("fe80::ff:fe00:%d", i))
-	}
+	w.confirmAll(4)
 	w.settled()
 	known := names(w)
 	before := w.flows("s1")
@@ -104,6 +99,18 @@ func TestRestartChangesNothing(t *testing.T) {
 	w.must("h3", "ping", "-c", "1", "-W", "3", "10.0.0.4")
 	if n := w.packetIns() - punts; n > 1 { // h3's own request taught its address before
 		t.Errorf("%d packet-ins", n)
+	}
+}
+
+// confirmAll makes every address of the hosts h1…hn reachable. The kernels will
+// check their neighbours within seconds, and would teach what is not known yet;
+// some tests want a world that does not change.
+func (w *world) confirmAll(n int) {
+	w.t.Helper()
+	for i := 1; i <= n; i++ {
+		for _, ip := range []string{"10.0.0.%d", "fd00::%d", "fe80::ff:fe00:%d"} {
+			w.resolve(fmt.Sprintf(ip, i))
+		}
 	}
 }
 
@@ -243,8 +250,7 @@ func TestKnownHostsCostNoPacketIn(t *testing.T) {
 			}
 		}
 	}
-	w.learned("default", "fd00::1", "reachable")
-	w.learned("default", "fd00::2", "reachable")
+	w.confirmAll(3)
 	w.settled()
 	c, err := w.lab.Capture("h1", "in arp|na")
 	if err != nil {
