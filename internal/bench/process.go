@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -146,4 +149,30 @@ func cpuTime(pid int) (time.Duration, error) {
 		return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
 	}
 	return time.Duration(t.Nano()), nil
+}
+
+// onOneProcessor keeps every thread of a process on one processor, or, with a
+// negative one, lets them run on all again. Threads that come later inherit it.
+func onOneProcessor(pid, processor int) error {
+	var set unix.CPUSet
+	for n := range runtime.NumCPU() {
+		if processor < 0 || n == processor {
+			set.Set(n)
+		}
+	}
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return fmt.Errorf("bind process %d to processors: %w", pid, err)
+	}
+	for _, task := range tasks {
+		id, err := strconv.Atoi(task.Name())
+		if err != nil {
+			continue
+		}
+		// A thread may have ended meanwhile.
+		if err := unix.SchedSetaffinity(id, &set); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("bind process %d to processors: %w", pid, err)
+		}
+	}
+	return nil
 }
