@@ -134,8 +134,6 @@ func (c *Core) lend() {
 	}
 }
 
-func (Tick) apply(*Core) {}
-
 // tick does what is due.
 func (c *Core) tick() {
 	requests, ends := c.searches.Tick(c.now)

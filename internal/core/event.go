@@ -72,9 +72,6 @@ type Question struct {
 	Unicast bool
 }
 
-// Tick is the passing of time. Step makes one of its own accord.
-type Tick struct{}
-
 // Effects is what has to be done after a Step, in the order of the fields.
 type Effects struct {
 	Send    []Send

@@ -17,12 +17,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/isat-sdn/isat/internal/lab"
 )
 
 const (
 	readyTime = 20 * time.Second // for the controller to listen
 	endTime   = 10 * time.Second // for it to end after it was told to
-	lookAgain = 20 * time.Millisecond
 )
 
 // record is what is written of a controller, so that another process can end it.
@@ -93,7 +94,7 @@ func startController(ctx context.Context, self, base, name string, keep bool) (*
 func (c *controller) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	return poll(ctx, "isat to listen", func() (bool, error) {
+	return lab.WaitFor(ctx, "isat to listen", func() (bool, error) {
 		select {
 		case <-c.done:
 			return false, fmt.Errorf("isat ended: %s", c.lastLine())
@@ -167,7 +168,7 @@ func endProcess(pid int, done <-chan struct{}) error {
 			return fmt.Errorf("end isat, process %d: %w", pid, err)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), endTime)
-		err := poll(ctx, "isat to end", func() (bool, error) {
+		err := lab.WaitFor(ctx, "isat to end", func() (bool, error) {
 			if done != nil {
 				select {
 				case <-done:
@@ -212,22 +213,4 @@ func runsController(pid int, log string) bool {
 	var theirs, ours unix.Stat_t
 	return unix.Stat(fmt.Sprintf("/proc/%d/fd/2", pid), &theirs) == nil && unix.Stat(log, &ours) == nil &&
 		theirs.Dev == ours.Dev && theirs.Ino == ours.Ino
-}
-
-// poll looks until ok or the context ends; the error then says what was waited
-// for.
-func poll(ctx context.Context, what string, ok func() (bool, error)) error {
-	tick := time.NewTicker(lookAgain)
-	defer tick.Stop()
-	for {
-		done, err := ok()
-		if err != nil || done {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
-		case <-tick.C:
-		}
-	}
 }

@@ -173,7 +173,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.lab.WaitAddresses(ctx); err != nil {
 		return err
 	}
-	return poll(ctx, "the switch to be as isat wants it", func() (bool, error) {
+	return lab.WaitFor(ctx, "the switch to be as isat wants it", func() (bool, error) {
 		list, err := d.client.Switches(ctx)
 		return len(list) == 1 && list[0].State == "connected", err
 	})

@@ -118,7 +118,7 @@ func (d *demo) read(ctx context.Context, f family) (r reading, err error) {
 	defer cancel()
 	var last uint64
 	quiet := 0
-	err = poll(ctx, "a quiet controller", func() (bool, error) {
+	err = lab.WaitFor(ctx, "a quiet controller", func() (bool, error) {
 		s, err := d.client.Status(ctx)
 		if err != nil {
 			return false, err
@@ -230,7 +230,7 @@ func (d *demo) pingNobody(ctx context.Context, row *figures) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	return poll(ctx, "the search for "+address.String()+" to end", func() (bool, error) {
+	return lab.WaitFor(ctx, "the search for "+address.String()+" to end", func() (bool, error) {
 		list, err := d.client.Explain(ctx, api.Target{IP: address})
 		if err != nil || len(list) != 1 {
 			return false, err
@@ -258,7 +258,7 @@ func (d *demo) waitKnown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	missing := ""
-	err := poll(ctx, "all hosts to be known", func() (bool, error) {
+	err := lab.WaitFor(ctx, "all hosts to be known", func() (bool, error) {
 		list, err := d.client.Bindings(ctx, api.Filter{})
 		if err != nil {
 			return false, err

@@ -68,6 +68,28 @@ func TestWithoutController(t *testing.T) {
 	})
 }
 
+// TestProbesWithoutController checks that rivals for an address hear of each other in a network that
+// drops requests, when there is no controller to send probes on.
+//
+// conformance: P3, N7
+func TestProbesWithoutController(t *testing.T) {
+	w := ovstest.Worlds()[1]
+	b := newBothWith(t, w, func(f *openflow.FlowMod) bool { return f.HardTimeout == 0 })
+	green5 := w.Host("green5")
+	probe, dad := probesOf(green5)
+	runCases(t, b, []testCase{
+		{"P3 an ARP probe is flooded", 5, probe, want{ports: []uint32{4}}},
+		{"N7 a DAD probe is flooded", 5, dad, want{ports: []uint32{4}}},
+		{"R3 a request is dropped", 5, asks(green5, "10.1.0.99").frame(), want{}},
+	})
+}
+
+// probesOf are a host's probes for addresses that nobody is known to have.
+func probesOf(h ovstest.Host) (probe, dad []byte) {
+	return asks(h, "10.1.0.99").change(func(q *question) { q.arp.SPA = [4]byte{} }).frame(),
+		solicits(h, "fe80::99").change(func(q *question) { q.nd.src, q.nd.options = [16]byte{}, nil }).frame()
+}
+
 func runCases(t *testing.T, b *both, cases []testCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -268,8 +290,11 @@ func networkCases(w ovstest.World) []testCase {
 	red3, red4, red3t, green5 := w.Host("red3"), w.Host("red4"), w.Host("red3t"), w.Host("green5")
 	one := func(port uint32, frame []byte) want { return want{ports: []uint32{port}, frame: frame} }
 	gateway := w.Host("gateway")
+	probe, dad := probesOf(green5)
 	const solicitedOverride, router = 0x60000000, 0x80000000
 	return []testCase{
+		{"P3 a probe where requests are dropped", 5, probe, want{punts: []pipeline.Reason{pipeline.ReasonSearch}}},
+		{"N7 a DAD probe where requests are dropped", 5, dad, want{punts: []pipeline.Reason{pipeline.ReasonSearch}}},
 		{"R1 a static binding", 1, asks(blue1, "10.1.0.12").frame(), one(1, answer(asks(blue1, "10.1.0.12"), blue2))},
 		{"R1 a gateway", 1, asks(blue1, "10.1.0.1").frame(), one(1, answer(asks(blue1, "10.1.0.1"), gateway))},
 		{"A10 on a trunk", 4, asks(blue4, "10.1.0.12").frame(), one(4, answer(asks(blue4, "10.1.0.12"), blue2))},

@@ -62,16 +62,6 @@ func (s *Sim) Run(packet []byte, inPort uint32) Result {
 	return r.finish()
 }
 
-// PacketOut does what the controller asks in a packet-out.
-func (s *Sim) PacketOut(packet []byte, inPort uint32, actions []openflow.Action) (Result, error) {
-	if err := checkActions(actions); err != nil {
-		return Result{}, fmt.Errorf("simulate packet-out: %w", err)
-	}
-	r := s.start(packet, inPort)
-	r.apply(actions, nil)
-	return r.finish(), nil
-}
-
 // run is a packet on its way.
 type run struct {
 	sim    *Sim

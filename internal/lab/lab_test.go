@@ -478,7 +478,7 @@ func TestChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[bool]string{false: "LINK_DOWN", true: "state:      LIVE"}[up]
-		if err := waitFor(ctx, want, func() (bool, error) {
+		if err := WaitFor(ctx, want, func() (bool, error) {
 			out, err := l.Ofctl("dump-ports-desc", "s1", "2")
 			return strings.Contains(out, want), err
 		}); err != nil {

@@ -260,8 +260,8 @@ func (l *Lab) SetLink(host string, up bool) error {
 // pollInterval is how often waiting looks again.
 const pollInterval = 20 * time.Millisecond
 
-// waitFor looks until ok or the context ends; the error then says what was waited for.
-func waitFor(ctx context.Context, what string, ok func() (bool, error)) error {
+// WaitFor looks until ok or the context ends; the error then says what was waited for.
+func WaitFor(ctx context.Context, what string, ok func() (bool, error)) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
@@ -279,7 +279,7 @@ func waitFor(ctx context.Context, what string, ok func() (bool, error)) error {
 
 // WaitAddresses waits until no host has an IPv6 address that is still being checked for duplicates.
 func (l *Lab) WaitAddresses(ctx context.Context) error {
-	return waitFor(ctx, "duplicate address detection in lab "+l.Name(), func() (bool, error) {
+	return WaitFor(ctx, "duplicate address detection in lab "+l.Name(), func() (bool, error) {
 		for _, h := range l.Topology().Hosts {
 			if h.Down {
 				continue
@@ -295,7 +295,7 @@ func (l *Lab) WaitAddresses(ctx context.Context) error {
 // WaitConnected waits until every switch is connected to its controller.
 func (l *Lab) WaitConnected(ctx context.Context) error {
 	want := len(l.Topology().Switches)
-	return waitFor(ctx, "the controller of lab "+l.Name(), func() (bool, error) {
+	return WaitFor(ctx, "the controller of lab "+l.Name(), func() (bool, error) {
 		n, err := l.ovs.connected(ctx)
 		return n >= want, err
 	})

@@ -109,7 +109,7 @@ func TestCapture(t *testing.T) {
 		}
 	}
 	count = len(requests.Frames())
-	if err := waitFor(ctx, "the link", func() (bool, error) {
+	if err := WaitFor(ctx, "the link", func() (bool, error) {
 		return len(requests.Frames()) > count, l.Send("h1", frame)
 	}); err != nil {
 		t.Error(err)
