@@ -82,8 +82,8 @@ func appendHeader(b []byte, dst, src MAC, tagged bool, tci, etherType uint16) []
 	return binary.BigEndian.AppendUint16(b, etherType)
 }
 
-// appendReplyHeader appends the header of an answer to the request f, whose tags it
-// carries unchanged.
+// appendReplyHeader appends the header of a frame that is made from f, an answer to it
+// for example: with its tags and EtherType.
 func appendReplyHeader(b []byte, dst, src MAC, f *Frame) []byte {
 	b = append(b, dst[:]...)
 	b = append(b, src[:]...)

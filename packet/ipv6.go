@@ -5,15 +5,18 @@ import "encoding/binary"
 const (
 	ipv6HeaderLen     = 40
 	fragmentHeaderLen = 8
+	minIPv6MTU        = 1280 // of every link (RFC 8200 §5)
+	maxHopLimit       = 255
 
-	nextHopByHop    = 0
-	nextRouting     = 43
-	nextFragment    = 44
-	nextICMPv6      = 58
-	nextDestination = 60
+	nextHopByHop       = 0
+	nextRouting        = 43
+	nextFragment       = 44
+	nextAuthentication = 51
+	nextICMPv6         = 58
+	nextDestination    = 60
 )
 
-// ipv6 is what neighbour discovery needs of an IPv6 packet.
+// ipv6 is what neighbour discovery and composing packets need of an IPv6 packet.
 type ipv6 struct {
 	src, dst   [16]byte
 	hopLimit   uint8
@@ -22,18 +25,26 @@ type ipv6 struct {
 	truncated  bool   // payload length says more than there is
 	protocol   uint8  // of upper
 	upper      []byte // upper-layer header and data, without what follows the payload
+	datagram   []byte // header and payload, or as much of it as there is
 }
 
 // parse fills p and walks over the extension headers that may stand before ICMPv6
 // (RFC 8200 §4.1). Every step moves forward by at least 8 octets.
 func (p *ipv6) parse(b []byte) error {
-	if len(b) < 1 {
+	if err := p.parseHeader(b); err != nil {
+		return err
+	}
+	return p.walk(b[6], p.datagram[ipv6HeaderLen:])
+}
+
+// parseHeader fills what comes from the fixed header alone.
+func (p *ipv6) parseHeader(b []byte) error {
+	switch {
+	case len(b) < 1:
 		return malformed[ReasonIPv6Truncated]
-	}
-	if b[0]>>4 != 6 {
+	case b[0]>>4 != 6:
 		return malformed[ReasonIPv6Version]
-	}
-	if len(b) < ipv6HeaderLen {
+	case len(b) < ipv6HeaderLen:
 		return malformed[ReasonIPv6Truncated]
 	}
 	p.hopLimit = b[7]
@@ -41,14 +52,44 @@ func (p *ipv6) parse(b []byte) error {
 	p.dst = [16]byte(b[24:40])
 	p.fragmented, p.later, p.truncated = false, false, false
 
-	payload := b[ipv6HeaderLen:]
+	p.datagram = b
 	// A frame may be padded, so the payload length says where the packet ends.
-	if length := int(binary.BigEndian.Uint16(b[4:])); length <= len(payload) {
-		payload = payload[:length]
+	if length := ipv6HeaderLen + int(binary.BigEndian.Uint16(b[4:])); length <= len(b) {
+		p.datagram = b[:length]
 	} else {
 		p.truncated = true
 	}
-	return p.walk(b[6], payload)
+	return nil
+}
+
+// parseFrame fills f from the frame b and, of p, what comes from the fixed header of the
+// packet in it. The error is ErrNotIPv6 for a frame that carries something else, otherwise
+// a *Malformed.
+func (p *ipv6) parseFrame(f *Frame, b []byte) error {
+	if err := f.Parse(b); err != nil {
+		return err
+	}
+	if f.EtherType != EtherTypeIPv6 {
+		return ErrNotIPv6
+	}
+	return p.parseHeader(f.Payload)
+}
+
+// walkAll is walk, but goes past authentication headers, too (RFC 4302 §2.2), which the
+// receivers of neighbour discovery needn't know.
+func (p *ipv6) walkAll() error {
+	err := p.walk(p.datagram[6], p.datagram[ipv6HeaderLen:])
+	for err == nil && p.protocol == nextAuthentication && !p.later {
+		if len(p.upper) < 2 {
+			return malformed[ReasonIPv6Truncated]
+		}
+		length := 4 * (int(p.upper[1]) + 2)
+		if len(p.upper) < length {
+			return malformed[ReasonIPv6Truncated]
+		}
+		err = p.walk(p.upper[0], p.upper[length:])
+	}
+	return err
 }
 
 func (p *ipv6) walk(next uint8, payload []byte) error {
@@ -91,11 +132,33 @@ func ICMPv6Checksum(src, dst [16]byte, message []byte) uint16 {
 	sum := uint64(len(message)) + nextICMPv6
 	sum = sumWords(sum, src[:])
 	sum = sumWords(sum, dst[:])
-	sum = sumWords(sum, message)
+	return foldSum(sumWords(sum, message))
+}
+
+// foldSum makes a checksum of a sum of words.
+func foldSum(sum uint64) uint16 {
 	for sum>>16 != 0 {
 		sum = sum&0xffff + sum>>16
 	}
 	return ^uint16(sum)
+}
+
+// appendIPv6Header appends the header of an ICMPv6 message of length octets, and says where
+// the message starts. The hop limit is the one that neighbour discovery asks for (RFC 4861
+// §4) and that a router may choose for errors.
+func appendIPv6Header(b []byte, src, dst [16]byte, length int) ([]byte, int) {
+	b = append(b, 6<<4, 0, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(length))
+	b = append(b, nextICMPv6, maxHopLimit)
+	b = append(b, src[:]...)
+	b = append(b, dst[:]...)
+	return b, len(b)
+}
+
+// sealICMPv6 fills in the checksum of the message that starts at start.
+func sealICMPv6(b []byte, start int, src, dst [16]byte) []byte {
+	binary.BigEndian.PutUint16(b[start+2:], ICMPv6Checksum(src, dst, b[start:]))
+	return b
 }
 
 // sumWords adds the 16-bit words of b. 64 bits hold the sum of any packet.

@@ -1,7 +1,5 @@
 package packet
 
-import "encoding/binary"
-
 // ICMPv6 types of neighbour discovery that are read here (RFC 4861 §4.3, §4.4).
 const (
 	NDSolicitation  uint8 = 135
@@ -25,8 +23,7 @@ const (
 )
 
 const (
-	ndLen      = 24 // type, code, checksum, flags or reserved, target
-	ndHopLimit = 255
+	ndLen = 24 // type, code, checksum, flags or reserved, target
 )
 
 // ND is a view of a neighbour solicitation or advertisement (RFC 4861 §4.3, §4.4).
@@ -67,7 +64,7 @@ func (n *ND) Parse(b []byte) error {
 		return ErrNotND
 	}
 	n.HopLimit, n.Src, n.Dst = ip.hopLimit, ip.src, ip.dst
-	if r := checkEnvelope(&ip); r != ReasonNone {
+	if r := checkEnvelope(&ip, ndLen); r != ReasonNone {
 		return malformed[r]
 	}
 	message := ip.upper
@@ -88,16 +85,16 @@ func (n *ND) Parse(b []byte) error {
 	return nil
 }
 
-// checkEnvelope checks what comes before the fields of the message.
-func checkEnvelope(ip *ipv6) Reason {
+// checkEnvelope checks what comes before the fields of a message of at least least octets.
+func checkEnvelope(ip *ipv6, least int) Reason {
 	switch {
 	case ip.fragmented:
 		return ReasonNDFragmented
 	case ip.truncated:
 		return ReasonIPv6Truncated
-	case ip.hopLimit != ndHopLimit:
+	case ip.hopLimit != maxHopLimit:
 		return ReasonNDHopLimit
-	case len(ip.upper) < ndLen:
+	case len(ip.upper) < least:
 		return ReasonNDTruncated
 	case ICMPv6Checksum(ip.src, ip.dst, ip.upper) != 0:
 		return ReasonNDChecksum
@@ -134,17 +131,27 @@ func (n *ND) parseOptions(b []byte) bool {
 	n.HasSLL, n.HasTLL, n.Nonce, n.UnknownOptions = false, false, nil, false
 	n.SLL, n.TLL = MAC{}, MAC{}
 	for len(b) > 0 {
-		if len(b) < 2 || b[1] == 0 {
+		kind, value, rest, ok := cutOption(b)
+		if !ok {
 			return false
 		}
-		length := 8 * int(b[1])
-		if length > len(b) {
-			return false
-		}
-		n.readOption(b[0], b[2:length:length])
-		b = b[length:]
+		n.readOption(kind, value)
+		b = rest
 	}
 	return true
+}
+
+// cutOption takes the first option off b (RFC 4861 §4.6); ok is false if it has a length
+// that can't be.
+func cutOption(b []byte) (kind uint8, value, rest []byte, ok bool) {
+	if len(b) < 2 || b[1] == 0 {
+		return 0, nil, nil, false
+	}
+	length := 8 * int(b[1])
+	if length > len(b) {
+		return 0, nil, nil, false
+	}
+	return b[0], b[2:length:length], b[length:], true
 }
 
 func (n *ND) readOption(kind uint8, value []byte) {
@@ -180,8 +187,7 @@ func AppendNS(b []byte, dst, src MAC, tagged bool, tci uint16, srcIP, dstIP, tar
 	}
 	b, start := appendND(b, srcIP, dstIP, target, NDSolicitation, 0, length+nonceLen)
 	if sll != nil {
-		b = append(b, optionSourceLinkLayer, linkLayerOptionLen/8)
-		b = append(b, sll[:]...)
+		b = appendLinkLayerOption(b, optionSourceLinkLayer, *sll)
 	}
 	if nonceLen > 0 {
 		b = append(b, optionNonce, uint8(nonceLen/8))
@@ -190,7 +196,7 @@ func AppendNS(b []byte, dst, src MAC, tagged bool, tci uint16, srcIP, dstIP, tar
 			b = append(b, 0)
 		}
 	}
-	return sealND(b, start, srcIP, dstIP)
+	return sealICMPv6(b, start, srcIP, dstIP)
 }
 
 // AppendNA appends a frame with a neighbour advertisement and a target link-layer option
@@ -231,26 +237,19 @@ func advertisementFlags(router, solicited, override bool) uint8 {
 
 func appendAdvertisement(b []byte, srcIP, dstIP, target [16]byte, tll MAC, flags uint8) []byte {
 	b, start := appendND(b, srcIP, dstIP, target, NDAdvertisement, flags, ndLen+linkLayerOptionLen)
-	b = append(b, optionTargetLinkLayer, linkLayerOptionLen/8)
-	b = append(b, tll[:]...)
-	return sealND(b, start, srcIP, dstIP)
+	b = appendLinkLayerOption(b, optionTargetLinkLayer, tll)
+	return sealICMPv6(b, start, srcIP, dstIP)
+}
+
+func appendLinkLayerOption(b []byte, kind uint8, mac MAC) []byte {
+	b = append(b, kind, linkLayerOptionLen/8)
+	return append(b, mac[:]...)
 }
 
 // appendND appends the IPv6 header and the message without its options, and says where
 // the message starts. length is that of the whole message.
 func appendND(b []byte, srcIP, dstIP, target [16]byte, kind, flags uint8, length int) ([]byte, int) {
-	b = append(b, 6<<4, 0, 0, 0)
-	b = binary.BigEndian.AppendUint16(b, uint16(length))
-	b = append(b, nextICMPv6, ndHopLimit)
-	b = append(b, srcIP[:]...)
-	b = append(b, dstIP[:]...)
-	start := len(b)
+	b, start := appendIPv6Header(b, srcIP, dstIP, length)
 	b = append(b, kind, 0, 0, 0, flags, 0, 0, 0)
 	return append(b, target[:]...), start
-}
-
-// sealND fills in the checksum of the message that starts at start.
-func sealND(b []byte, start int, srcIP, dstIP [16]byte) []byte {
-	binary.BigEndian.PutUint16(b[start+2:], ICMPv6Checksum(srcIP, dstIP, b[start:]))
-	return b
 }

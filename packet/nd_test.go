@@ -145,7 +145,7 @@ func message(src, dst [16]byte, kind, code, flags uint8, target [16]byte, option
 	b, start := appendND(nil, src, dst, target, kind, flags, ndLen+len(options))
 	b[start+1] = code
 	b = append(b, options...)
-	return sealND(b, start, src, dst)
+	return sealICMPv6(b, start, src, dst)
 }
 
 var (

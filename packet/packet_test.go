@@ -4,7 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
 )
 
 // Reasons are metric labels: each has a name of its own.
@@ -81,6 +87,56 @@ func TestNoAllocations(t *testing.T) {
 	}
 	if reasons[ReasonFrameTruncated] == 0 || reasons[ReasonNDChecksum] == 0 || reasons[ReasonARPHardwareType] == 0 {
 		t.Errorf("malformed packets were not counted: %v", reasons)
+	}
+}
+
+// Composing and advertising make no garbage either; out and outRA have just enough room.
+func TestRouterNoAllocations(t *testing.T) {
+	udp4 := frame4(serialize(t, ipv4Layer(ipA, ipB, layers.IPProtocolUDP), gopacket.Payload(make([]byte, 1400))))
+	broadcast := append(bytes.Clone(Broadcast[:]), udp4[6:]...)
+	nsOfHost := frame6(message(ip6A, ip6B, NDSolicitation, 0, 0, ip6B, sllOption...))
+	rsPacket := solicitation(ip6A, 0, sllOption...)
+	advertisement := RouterAdvertisement{
+		MTU: 1500, SourceMAC: hostA, RDNSSLifetime: time.Hour,
+		Prefixes: []RAPrefix{{Prefix: netip.MustParsePrefix("fd00::1/64"), OnLink: true}},
+		RDNSS:    []netip.Addr{netip.MustParseAddr("fd00::53")},
+		DNSSL:    []string{"example.org", strings.Repeat("a", 70), "example.com."},
+	}
+	raLen := len(AppendRA(nil, Broadcast, hostA, true, 10, ip6A, ip6B, &advertisement))
+	outRA := make([]byte, 0, raLen)
+	out := make([]byte, 0, 14+icmp4MaxLen)
+	compose := func(compose composer, frame []byte, want error) {
+		var err error
+		if out, err = compose(out[:0], frame); err != want {
+			t.Fatal(err)
+		}
+	}
+	for name, run := range map[string]func(){
+		"composers": func() {
+			compose(AppendComposedARP, udp4, nil)
+			compose(AppendComposedNS, nsOfHost, nil)
+			compose(AppendComposedNA, nsOfHost, nil)
+			compose(composeICMP4, udp4, nil)
+			compose(composeICMP6, nsOfHost, nil)
+		},
+		"nothing to compose": func() {
+			compose(AppendComposedARP, nsOfHost, ErrNotIPv4)
+			compose(AppendComposedNA, udp4, ErrNotNS)
+			compose(composeICMP4, broadcast, exempt[ExemptLinkDestination])
+		},
+		"router solicitation and advertisement": func() {
+			var r RS
+			if err := r.Parse(rsPacket); err != nil {
+				t.Fatal(err)
+			}
+			outRA = AppendRA(outRA[:0], Broadcast, hostA, true, 10, ip6A, ip6B, &advertisement)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := testing.AllocsPerRun(100, run); got != 0 {
+				t.Errorf("%v allocations", got)
+			}
+		})
 	}
 }
 

@@ -27,18 +27,19 @@ const (
 	ReasonIPv6Version
 	// ReasonNDFragmented: neighbour discovery with a fragment header (RFC 6980 §5).
 	ReasonNDFragmented
-	// ReasonNDHopLimit: hop limit is not 255 (RFC 4861 §7.1.1, §7.1.2).
+	// ReasonNDHopLimit: hop limit is not 255 (RFC 4861 §6.1.1, §7.1.1, §7.1.2).
 	ReasonNDHopLimit
-	// ReasonNDChecksum: ICMPv6 checksum is wrong (RFC 4861 §7.1.1, §7.1.2).
+	// ReasonNDChecksum: ICMPv6 checksum is wrong (RFC 4861 §6.1.1, §7.1.1, §7.1.2).
 	ReasonNDChecksum
-	// ReasonNDCode: ICMPv6 code is not 0 (RFC 4861 §7.1.1, §7.1.2).
+	// ReasonNDCode: ICMPv6 code is not 0 (RFC 4861 §6.1.1, §7.1.1, §7.1.2).
 	ReasonNDCode
-	// ReasonNDTruncated: ICMPv6 length is less than 24 (RFC 4861 §7.1.1, §7.1.2).
+	// ReasonNDTruncated: ICMPv6 length is less than 24, of a router solicitation less
+	// than 8 (RFC 4861 §6.1.1, §7.1.1, §7.1.2).
 	ReasonNDTruncated
 	// ReasonNDTarget: target is a multicast address (RFC 4861 §7.1.1, §7.1.2).
 	ReasonNDTarget
 	// ReasonNDOptionLength: an option of length 0, or one that reaches beyond the
-	// message (RFC 4861 §4.6, §7.1.1, §7.1.2).
+	// message (RFC 4861 §4.6, §6.1.1, §7.1.1, §7.1.2).
 	ReasonNDOptionLength
 	// ReasonNDSource: source is a multicast address (RFC 4291 §2.7).
 	ReasonNDSource
@@ -46,11 +47,20 @@ const (
 	// solicited-node address (RFC 4861 §7.1.1).
 	ReasonNDUnspecifiedDestination
 	// ReasonNDUnspecifiedLinkLayer: solicitation from :: with a source link-layer
-	// option (RFC 4861 §7.1.1).
+	// option (RFC 4861 §6.1.1, §7.1.1).
 	ReasonNDUnspecifiedLinkLayer
 	// ReasonNDSolicitedMulticast: advertisement to a multicast address with the
 	// solicited flag (RFC 4861 §7.1.2).
 	ReasonNDSolicitedMulticast
+	// ReasonIPv4Truncated: shorter than its header (RFC 1812 §5.2.2).
+	ReasonIPv4Truncated
+	// ReasonIPv4Version: version is not 4 (RFC 1812 §5.2.2).
+	ReasonIPv4Version
+	// ReasonIPv4Length: header length is less than 20 octets, or total length less than
+	// header length (RFC 1812 §5.2.2).
+	ReasonIPv4Length
+	// ReasonIPv4Checksum: header checksum is wrong (RFC 1812 §5.2.2).
+	ReasonIPv4Checksum
 
 	reasonCount
 )
@@ -78,6 +88,10 @@ var reasonNames = [NumReasons]string{
 	ReasonNDUnspecifiedDestination: "nd-unspecified-destination",
 	ReasonNDUnspecifiedLinkLayer:   "nd-unspecified-link-layer",
 	ReasonNDSolicitedMulticast:     "nd-solicited-multicast",
+	ReasonIPv4Truncated:            "ipv4-truncated",
+	ReasonIPv4Version:              "ipv4-version",
+	ReasonIPv4Length:               "ipv4-length",
+	ReasonIPv4Checksum:             "ipv4-checksum",
 }
 
 // String gives the reason's name: lower case, words joined by hyphens.
@@ -104,9 +118,20 @@ var malformed = func() (errs [NumReasons]*Malformed) {
 	return errs
 }()
 
-// ErrNotND is returned for an IPv6 packet that is neither a neighbour solicitation
-// nor a neighbour advertisement. It is no fault of the packet.
-var ErrNotND = errors.New("not a neighbour solicitation or advertisement")
+// Errors of packets that are something else than what was looked for. They are no fault of
+// the packet.
+var (
+	// ErrNotND: neither a neighbour solicitation nor a neighbour advertisement.
+	ErrNotND = errors.New("not a neighbour solicitation or advertisement")
+	// ErrNotNS: no neighbour solicitation.
+	ErrNotNS = errors.New("not a neighbour solicitation")
+	// ErrNotRS: no router solicitation.
+	ErrNotRS = errors.New("not a router solicitation")
+	// ErrNotIPv4: a frame with another EtherType than that of IPv4.
+	ErrNotIPv4 = errors.New("not an ipv4 packet")
+	// ErrNotIPv6: a frame with another EtherType than that of IPv6.
+	ErrNotIPv6 = errors.New("not an ipv6 packet")
+)
 
 // ReasonOf gives the reason if err is, or wraps, a *Malformed.
 func ReasonOf(err error) (Reason, bool) {
