@@ -34,6 +34,7 @@ const (
 	nxRegMove        = 6
 	nxRegLoad        = 7
 	nxNote           = 8
+	nxMultipath      = 10
 	nxResubmitTable  = 14
 	nxOutputReg      = 15
 	nxExit           = 17

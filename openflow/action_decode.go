@@ -150,6 +150,8 @@ func decodeNicira(r *reader, depth int) Action {
 	case nxCheckPktLarger:
 		length, bit := r.u16(), r.u16()
 		return CheckPktLarger{Len: length, Bit: bit, Dst: takeField(r)}
+	case nxMultipath:
+		return decodeMultipath(r)
 	case nxConjunction:
 		return Conjunction{Clause: r.u8(), N: r.u8(), ID: r.u32()}
 	case nxController2:

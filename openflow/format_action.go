@@ -99,6 +99,8 @@ func formatRareAction(a Action) string {
 		return fmt.Sprintf("check_pkt_larger(%d)->%s", a.Len, subfield(a.Dst, a.Bit, 1))
 	case Conjunction:
 		return fmt.Sprintf("conjunction(%d,%d/%d)", a.ID, int(a.Clause)+1, a.N)
+	case Multipath:
+		return formatMultipath(a)
 	case Note:
 		return "note:" + dotted(a.Data)
 	case Exit:

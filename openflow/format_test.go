@@ -119,6 +119,8 @@ func TestFormatInstructions(t *testing.T) {
 			openflow.SetField{Field: openflow.Reg2, Value: []byte{0, 0, 0, 0x10}, Mask: []byte{0, 0, 0, 0xf0}}),
 		"controller(userdata=05,meter_id=5)": openflow.Apply(
 			openflow.Controller2{MaxLen: openflow.NoMaxLen, Reason: openflow.ReasonAction, Userdata: []byte{5}, MeterID: 5}),
+		"multipath(9,0,9,3,7,NXM_NX_REG0[0..7])": openflow.Apply(
+			openflow.Multipath{Fields: 9, Algorithm: 9, MaxLink: 2, Arg: 7, Dst: openflow.Reg0, NBits: 8}),
 		"action:ffff0008": openflow.Apply(openflow.RawAction{Bytes: []byte{0xff, 0xff, 0, 8}}),
 		"resubmit:3":      openflow.Apply(openflow.Resubmit{InPort: 3, Table: openflow.TableAll}),
 	} {

@@ -180,6 +180,9 @@ func liveFlows() []liveFlow {
 		{"stack", any.U32(openflow.Reg4, 4), apply(openflow.StackPush{Field: openflow.Reg0, NBits: 32}, openflow.StackPush{Field: openflow.Metadata, Ofs: 3, NBits: 20},
 			openflow.StackPop{Field: openflow.XXReg0, Ofs: 3, NBits: 20}, openflow.StackPop{Field: openflow.XReg0, NBits: 32})},
 		{"larger", any.U32(openflow.Reg4, 5), apply(openflow.CheckPktLarger{Len: 1500, Dst: openflow.Reg8, Bit: 3}, openflow.CheckPktLarger{Len: 1500, Dst: openflow.XReg1, Bit: 63})},
+		{"multipath", ip.U32(openflow.Reg4, 5), apply(
+			openflow.Multipath{Fields: openflow.HashSymmetricL3L4UDP, Basis: 7, Algorithm: openflow.LinkModuloN, MaxLink: 2, Dst: openflow.Reg0, DstOfs: 3, NBits: 8},
+			openflow.Multipath{Fields: openflow.HashSymmetricL3, Algorithm: openflow.LinkIterHash, MaxLink: 0xffff, Arg: 9, Dst: openflow.XReg1, NBits: 64})},
 		{"output reg", any.U32(openflow.Reg4, 6), apply(openflow.OutputReg{Field: openflow.Reg2, NBits: 32, MaxLen: 0xffff}, openflow.OutputReg{Field: openflow.Metadata, Ofs: 16, NBits: 16, MaxLen: 0xffff})},
 		{"others", any.U32(openflow.Reg4, 7), apply(openflow.SetQueue{ID: 5}, openflow.PopQueue{}, openflow.Note{Data: []byte{1, 2, 3, 4, 5, 6}}, openflow.CTClear{},
 			openflow.Clone{Actions: []openflow.Action{set(openflow.Reg0, 1), openflow.Group{ID: 1}, openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: 2}}}}}, openflow.Group{ID: 1}, openflow.Exit{})},

@@ -34,7 +34,7 @@ func genAction(depth int) *rapid.Generator[openflow.Action] {
 		u8, u16, u32 := rapid.Uint8(), rapid.Uint16(), rapid.Uint32()
 		f := genField().Draw(t, "field")
 		ofs, nbits := rapid.Uint16Range(0, 63).Draw(t, "ofs"), rapid.Uint16Range(1, 64).Draw(t, "nbits")
-		switch rapid.IntRange(0, 12).Draw(t, "kind") {
+		switch rapid.IntRange(0, 13).Draw(t, "kind") {
 		case 0:
 			return openflow.Output{Port: u32.Draw(t, "port"), MaxLen: u16.Draw(t, "len")}
 		case 1:
@@ -67,6 +67,12 @@ func genAction(depth int) *rapid.Generator[openflow.Action] {
 		case 10:
 			return openflow.Note{Data: genBytes(6+8*int(u8.Draw(t, "len")%4)).Draw(t, "note")}
 		case 11:
+			if f.Experimenter != 0 {
+				f = openflow.Reg0
+			}
+			return openflow.Multipath{Fields: u16.Draw(t, "fields"), Basis: u16.Draw(t, "basis"), Algorithm: u16.Draw(t, "algorithm"),
+				MaxLink: u16.Draw(t, "link"), Arg: u32.Draw(t, "arg"), Dst: f, DstOfs: ofs, NBits: nbits}
+		case 12:
 			if depth < 3 {
 				return openflow.Clone{Actions: rapid.SliceOfN(genAction(depth+1), 0, 3).Draw(t, "clone")}
 			}

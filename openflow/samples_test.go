@@ -48,6 +48,7 @@ func sampleActions() []openflow.Action {
 		openflow.Resubmit{InPort: openflow.ResubmitKeepPort, Table: 9}, c, openflow.Controller([]byte{1, 2, 3, 4, 5, 6, 7, 8}),
 		openflow.OutputReg{Field: openflow.Reg2, NBits: 16, MaxLen: 9}, openflow.StackPush{Field: openflow.Reg2, Ofs: 1, NBits: 16},
 		openflow.StackPop{Field: openflow.ActsetOutput, Ofs: 1, NBits: 16}, openflow.CheckPktLarger{Len: 1500, Dst: openflow.Reg8, Bit: 3},
+		openflow.Multipath{Fields: openflow.HashSymmetricL3L4UDP, Basis: 50, Algorithm: openflow.LinkIterHash, MaxLink: 3, Arg: 9, Dst: openflow.Reg2, DstOfs: 4, NBits: 8},
 		openflow.Conjunction{ID: 5, Clause: 1, N: 2}, openflow.Note{Data: []byte{1, 2, 3, 4, 5, 6}}, openflow.Exit{}, openflow.CTClear{},
 		openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: 1}, openflow.Clone{Actions: []openflow.Action{openflow.PopVLAN{}}}}},
 		openflow.RawAction{Bytes: []byte{0, 19, 0, 8, 0x88, 0x47, 0, 0}},
