@@ -17,40 +17,43 @@ type item[T any] struct {
 	ok    bool
 }
 
-// The shape of a document as read, before its parts are compared with one another.
-type (
-	rawNetwork struct {
-		at       place
-		name     item[string]
-		number   item[uint32]
-		unknown  Unknown
-		subnets  []rawSubnet
-		ports    []item[Port]
-		bindings []rawBinding
-		doubtful bool // a subnet was refused, so the subnets are not all known
-	}
-	rawSubnet struct {
-		Subnet
-		prefixAt, gatewayAt item[struct{}] // ok if the field is
-	}
-	rawBinding struct {
-		Binding
-		at place
-	}
+// rawIntent is the documents of a file as read, before they are compared with one another.
+type rawIntent struct {
+	networks []*rawNetwork
+	routers  []*rawRouter
+	policies []*rawPolicy
+	doubtful bool // a document was refused, so the names are not all known
+}
+
+// The kinds of documents.
+const (
+	KindNetwork = "network"
+	KindRouter  = "router"
+	KindPolicy  = "policy"
 )
 
-// Keys of each mapping of the format.
+// Keys of the documents of each kind.
 var (
+	kinds       = []string{KindNetwork, KindRouter, KindPolicy}
 	networkKeys = []string{"kind", "name", "number", "unknown", "subnets", "ports", "bindings"}
-	subnetKeys  = []string{"prefix", "gateway", "gatewayMAC"}
-	portKeys    = []string{"switch", "port", "vlan"}
-	bindingKeys = []string{"ip", "mac", "macs"}
+	routerKeys  = []string{"kind", "name", "interfaces", "routes"}
+	policyKeys  = []string{"kind", "name", "table", "priority", "match", "actions"}
 )
 
-// KindNetwork is the kind of the documents that describe a network.
-const KindNetwork = "network"
+// documentKeys gives the keys of a kind, and those of all kinds if it is none.
+func documentKeys(kind string) []string {
+	switch kind {
+	case KindNetwork:
+		return networkKeys
+	case KindRouter:
+		return routerKeys
+	case KindPolicy:
+		return policyKeys
+	}
+	return slices.Concat(networkKeys, routerKeys[2:], policyKeys[2:])
+}
 
-// decoder reads one document. Its subject names the network in messages.
+// decoder reads one document. Its subject names the document in messages.
 type decoder struct {
 	*source
 	subject string
@@ -138,6 +141,16 @@ func (d *decoder) nodePlace(node ast.Node) place {
 	return d.at(node.GetToken())
 }
 
+// limited is list for one that may have no more than most entries.
+func (d *decoder) limited(f fields, key, of string, most int) []ast.Node {
+	nodes := d.list(f, key, of)
+	if len(nodes) > most {
+		d.failf(d.nodePlace(nodes[most]), "%s has %d entries: want at most %d", key, len(nodes), most)
+		nodes = nodes[:most]
+	}
+	return nodes
+}
+
 func describe(node ast.Node) string {
 	switch node.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -153,119 +166,71 @@ func describe(node ast.Node) string {
 	return fmt.Sprintf("%q", shorten(node.GetToken().Value))
 }
 
-// document reads one document. A nil result means that it is no network.
-func (d *decoder) document(node ast.Node) *rawNetwork {
+// document reads one document.
+func (d *decoder) document(node ast.Node, raw *rawIntent) {
 	d.subject = "intent"
-	if entries, ok := entriesOf(node); ok {
-		d.subject = nameDocument(entries, d.nodePlace(node))
+	entries, ok := entriesOf(node)
+	if !ok {
+		d.failf(d.nodePlace(node), "document is %s: want a mapping with the key kind: one of %s", describe(node), strings.Join(kinds, ", "))
+		raw.doubtful = true
+		return
 	}
-	f, ok := d.mapping(node, "document", networkKeys)
+	kind := probableKind(entries)
+	d.subject = nameDocument(entries, kind, d.nodePlace(node))
+	f, ok := d.mapping(node, "document", documentKeys(kind))
 	if !ok || !d.kind(f) {
-		return nil
+		raw.doubtful = true
+		return
 	}
-	n := &rawNetwork{at: f.at}
-	n.name = d.name(f)
-	n.number = d.number(f, n.name)
-	n.unknown = d.unknown(f)
-	for _, entry := range d.list(f, "subnets", "subnets") {
-		if s, ok := d.subnet(entry); ok {
-			n.subnets = append(n.subnets, s)
-		} else {
-			n.doubtful = true
-		}
+	switch kind {
+	case KindRouter:
+		raw.routers = append(raw.routers, d.router(f))
+	case KindPolicy:
+		raw.policies = append(raw.policies, d.policy(f))
+	default:
+		n := d.network(f)
+		raw.networks = append(raw.networks, n)
+		raw.doubtful = raw.doubtful || !n.name.ok
 	}
-	for _, entry := range d.list(f, "ports", "ports") {
-		if p, ok := d.port(entry); ok {
-			n.ports = append(n.ports, p)
-		}
-	}
-	for _, entry := range d.list(f, "bindings", "bindings") {
-		if b, ok := d.binding(entry); ok {
-			n.bindings = append(n.bindings, b)
-		}
-	}
-	return n
+}
+
+// probableKind gives the kind that a document is of or means to be of, or nothing.
+func probableKind(entries []*ast.MappingValueNode) string {
+	s, _ := entryOf(entries, "kind")
+	return nearest(s.text, kinds)
 }
 
 // nameDocument says how messages refer to a document, by its name if it has one.
-func nameDocument(entries []*ast.MappingValueNode, at place) string {
+func nameDocument(entries []*ast.MappingValueNode, kind string, at place) string {
+	if kind == "" {
+		kind = "document"
+	}
+	s, _ := entryOf(entries, "name")
+	return subject(kind, s.text, at)
+}
+
+func subject(kind, name string, at place) string {
+	if name != "" {
+		return fmt.Sprintf("%s %q", kind, shorten(name))
+	}
+	return fmt.Sprintf("%s at line %d", kind, at.line)
+}
+
+// entryOf gives the word that a key has, the first time that it is there.
+func entryOf(entries []*ast.MappingValueNode, key string) (scalar, bool) {
 	for _, entry := range entries {
-		if entry.Key.GetToken().Value != "name" {
-			continue
-		}
-		if s, ok := scalarOf(entry.Value); ok && s.text != "" {
-			return fmt.Sprintf("network %q", shorten(s.text))
+		if entry.Key.GetToken().Value == key {
+			return scalarOf(entry.Value)
 		}
 	}
-	return fmt.Sprintf("network at line %d", at.line)
+	return scalar{}, false
 }
 
 func (d *decoder) kind(f fields) bool {
-	s, ok := d.scalar(f, "kind", KindNetwork)
-	if ok && s.text != KindNetwork {
-		d.failf(s.at, "kind %q is unknown: %s", shorten(s.text), suggest(s.text, []string{KindNetwork}))
+	s, ok := d.scalar(f, "kind", "one of "+strings.Join(kinds, ", "))
+	if ok && !slices.Contains(kinds, s.text) {
+		d.failf(s.at, "kind %q is unknown: %s", shorten(s.text), suggest(s.text, kinds))
 		return false
 	}
 	return ok
-}
-
-func (d *decoder) subnet(node ast.Node) (rawSubnet, bool) {
-	var s rawSubnet
-	f, ok := d.mapping(node, "subnet", subnetKeys)
-	if !ok {
-		return s, false
-	}
-	prefix := d.prefix(f)
-	s.Prefix, s.prefixAt = prefix.value, item[struct{}]{at: prefix.at, ok: prefix.ok}
-	if _, ok := f.values["gateway"]; ok {
-		gateway := d.address(f, "gateway")
-		s.gatewayAt = item[struct{}]{at: gateway.at, ok: gateway.ok}
-		s.Gateway = gateway.value
-	}
-	if _, ok := f.values["gatewayMAC"]; ok {
-		mac := d.mac(f, "gatewayMAC")
-		s.GatewayMAC = mac.value
-		if f.values["gateway"] == nil {
-			d.failf(mac.at, "gatewayMAC without a gateway: want the gateway's address, too")
-		}
-	}
-	return s, true
-}
-
-func (d *decoder) port(node ast.Node) (item[Port], bool) {
-	f, ok := d.mapping(node, "port", portKeys)
-	if !ok {
-		return item[Port]{}, false
-	}
-	ref := d.switchRef(f)
-	port := d.portRef(f)
-	p := item[Port]{value: Port{Switch: ref.value, Port: port.value}, at: f.at, ok: ref.ok && port.ok}
-	if _, ok := f.values["vlan"]; ok {
-		vlan := d.uintField(f, "vlan", 1, MaxVLAN)
-		p.value.VLAN = uint16(vlan.value)
-		p.ok = p.ok && vlan.ok
-	}
-	return p, p.ok
-}
-
-func (d *decoder) binding(node ast.Node) (rawBinding, bool) {
-	f, ok := d.mapping(node, "binding", bindingKeys)
-	if !ok {
-		return rawBinding{}, false
-	}
-	ip := d.address(f, "ip")
-	b := rawBinding{Binding: Binding{IP: ip.value}, at: ip.at}
-	_, one := f.values["mac"]
-	_, several := f.values["macs"]
-	switch {
-	case one && several:
-		d.failf(d.place(f, "macs"), "binding has mac and macs: want only one of them")
-	case several:
-		b.MACs = d.macList(f)
-	default:
-		if mac := d.mac(f, "mac"); mac.ok {
-			b.MACs = append(b.MACs, mac.value)
-		}
-	}
-	return b, ip.ok
 }

@@ -1,5 +1,6 @@
 // Package intent holds what an operator asked for (networks, their subnets, member
-// ports and static bindings), reads it from YAML and prints it as YAML.
+// ports and static bindings, routers between networks, and policies), reads it from YAML
+// and prints it as YAML.
 //
 // Parse is the only way from text to an Intent, and what it returns is valid: the rest
 // of the program doesn't check again. It reports every fault of a file at once, each
@@ -8,7 +9,8 @@
 //
 // # Format
 //
-// A file is a sequence of YAML documents, one for each network:
+// A file is a sequence of YAML documents in any order, one for each network, router and
+// policy:
 //
 //	kind: network
 //	name: blue            # 1 to 63 of a-z, 0-9 and -, unique
@@ -24,7 +26,38 @@
 //	bindings:
 //	  - {ip: 10.1.0.9, mac: 02:00:00:00:00:09}
 //	  - {ip: 10.1.0.10, macs: [02:00:00:00:00:0a, 02:00:00:00:00:0b]}
+//	---
+//	kind: network
+//	name: wan
+//	number: 200
+//	ports:
+//	  - {switch: br0, port: eth1, role: uplink}           # edge (default) or uplink
+//	---
+//	kind: router
+//	name: r1              # unique among routers
+//	interfaces:
+//	  - network: blue
+//	    addresses: [10.1.0.254/16, fd00:1::1/64]
+//	    advertise:                     # optional: router advertisements
+//	      rdnss: [fd00:1::53]
+//	  - network: wan
+//	    mac: 02:00:00:00:09:02         # optional
+//	    addresses: [198.51.100.2/24, 2001:db8::2/64]
+//	routes:
+//	  - {prefix: 0.0.0.0/0, via: [198.51.100.1, 198.51.100.3]}
+//	  - {prefix: "::/0", via: "fe80::1", network: wan}
+//	---
+//	kind: policy
+//	name: no-telnet       # unique among policies
+//	table: l2
+//	priority: 100         # 0 to 999
+//	match: tcp && tcp.dst == 23
+//	actions: drop;
 //
 // The network "default" has number 1 and always exists; a document may add to it. Ports
 // that no network names belong to it. An empty file is valid.
+//
+// What a policy's table, match and actions may be is known to the pipeline, which stands
+// above this package: ParseWith takes its judgement as a function and reports its faults
+// where they stand in the file.
 package intent

@@ -68,6 +68,10 @@ func (e Errors) Unwrap() []error {
 // place is a position in a file, both from 1, the column in characters.
 type place struct{ line, column int }
 
+func (p place) after(o place) bool {
+	return p.line > o.line || p.line == o.line && p.column > o.column
+}
+
 // source is the text of a file by lines, and the faults found in it.
 type source struct {
 	file  string

@@ -29,9 +29,12 @@ const (
 
 // Intent is everything that was asked for. One from Default or Parse is valid, contains
 // the default network, and is in canonical order: networks by number, subnets by prefix,
-// ports by switch, port and VLAN, bindings by address.
+// ports by switch, port and VLAN, bindings by address, routers by name, policies by table,
+// falling priority and name.
 type Intent struct {
 	Networks []Network
+	Routers  []Router
+	Policies []Policy
 }
 
 // Network is one L2 broadcast domain.
@@ -90,12 +93,37 @@ func (s Subnet) Broadcast() (netip.Addr, bool) {
 	return netip.AddrFrom4(address), true
 }
 
-// Port is a network's membership of one switch port.
+// Port is a network's membership of one switch port. Switch, Port and VLAN say which it
+// is: no two of an intent agree in all of them.
 type Port struct {
 	Switch SwitchRef
 	Port   PortRef
 	VLAN   uint16 // 1..MaxVLAN: the network's tag on a trunk; 0: untagged frames
+	Role   PortRole
 }
+
+// PortRole says what is behind a port.
+type PortRole uint8
+
+const (
+	// Edge has hosts behind it: the default.
+	Edge PortRole = iota
+	// Uplink has a network behind it that isn't isat's.
+	Uplink
+)
+
+var roleNames = [...]string{Edge: "edge", Uplink: "uplink"}
+
+// String gives the word that stands for the role in a file.
+func (r PortRole) String() string {
+	if int(r) < len(roleNames) {
+		return roleNames[r]
+	}
+	return fmt.Sprintf("role(%d)", uint8(r))
+}
+
+// MarshalText gives the form of String.
+func (r PortRole) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // String gives switch, port and VLAN in words: port h1 of switch br0 (VLAN 10).
 func (p Port) String() string {

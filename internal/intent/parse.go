@@ -2,7 +2,6 @@ package intent
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -12,25 +11,25 @@ import (
 // Parse reads the documents of a file; its name is only used in messages. The default
 // network is added if no document describes it. The error is of type Errors and holds
 // every fault; the intent is then nil.
-func Parse(file string, data []byte) (*Intent, error) {
+func Parse(file string, data []byte) (*Intent, error) { return ParseWith(file, data, nil) }
+
+// ParseWith is Parse that asks check, if not nil, about every policy whose values could be
+// read. A fault that it finds is reported like any other, where it stands in the file.
+func ParseWith(file string, data []byte, check PolicyCheck) (*Intent, error) {
 	src, text := readText(file, data)
 	if err := src.result(); err != nil {
 		return nil, err
 	}
 	d := &decoder{source: src}
-	var raw []*rawNetwork
-	for _, body := range parseDocuments(src, text) {
-		if n := d.document(body); n != nil {
-			raw = append(raw, n)
-		}
+	bodies := parseDocuments(src, text)
+	raw := &rawIntent{doubtful: len(src.errs) > 0}
+	for _, body := range bodies {
+		d.document(body, raw)
 	}
-	v := &validator{decoder: d}
+	v := newValidator(d, check)
 	intent := v.intent(raw)
 	if err := src.result(); err != nil {
 		return nil, err
-	}
-	if _, ok := intent.ByNumber(DefaultNumber); !ok {
-		intent.Networks = slices.Insert(intent.Networks, 0, Default().Networks...)
 	}
 	return intent, nil
 }
@@ -38,23 +37,35 @@ func Parse(file string, data []byte) (*Intent, error) {
 // validator compares the parts of a file with one another.
 type validator struct {
 	*decoder
-	names   map[string]*rawNetwork
-	numbers map[uint32]*rawNetwork
-	ports   map[Port]membership
+	check    PolicyCheck
+	names    map[string]*rawNetwork
+	numbers  map[uint32]*rawNetwork
+	ports    map[Port]membership // without role
+	networks map[string]*Network // what became of the documents, by name, and the default network
+	// Names of the networks, by number.
+	networkNames []string
+	routers      routerIndex
+	doubtful     bool // a document was refused, so a network may be missing for that only
 }
 
-// membership is where a port was first given to a network.
+// membership is where something was first given to a network or router.
 type membership struct {
-	network string
-	line    int
+	owner string // as messages name it
+	line  int
 }
 
-func (v *validator) intent(raw []*rawNetwork) *Intent {
-	v.names = make(map[string]*rawNetwork)
-	v.numbers = make(map[uint32]*rawNetwork)
-	v.ports = make(map[Port]membership)
+func newValidator(d *decoder, check PolicyCheck) *validator {
+	return &validator{
+		decoder: d, check: check,
+		names: make(map[string]*rawNetwork), numbers: make(map[uint32]*rawNetwork),
+		ports: make(map[Port]membership), networks: make(map[string]*Network),
+	}
+}
+
+func (v *validator) intent(raw *rawIntent) *Intent {
+	v.doubtful = raw.doubtful
 	intent := &Intent{}
-	for _, n := range raw {
+	for _, n := range raw.networks {
 		v.subject = n.subject()
 		v.identity(n)
 		network := Network{Name: n.name.value, Number: n.number.value, Unknown: n.unknown}
@@ -63,17 +74,22 @@ func (v *validator) intent(raw []*rawNetwork) *Intent {
 		network.Bindings = v.bindings(n, &network)
 		intent.Networks = append(intent.Networks, network)
 	}
+	if _, ok := v.names[DefaultName]; !ok {
+		intent.Networks = append(intent.Networks, Default().Networks...)
+	}
 	slices.SortFunc(intent.Networks, func(a, b Network) int { return cmp.Compare(a.Number, b.Number) })
+	for i := range intent.Networks {
+		n := &intent.Networks[i]
+		v.networks[n.Name] = n
+		v.networkNames = append(v.networkNames, n.Name)
+	}
+	intent.Routers = v.allRouters(raw.routers)
+	intent.Policies = v.allPolicies(raw.policies)
 	return intent
 }
 
 // subject names the network as messages do.
-func (n *rawNetwork) subject() string {
-	if n.name.value != "" {
-		return fmt.Sprintf("network %q", shorten(n.name.value))
-	}
-	return fmt.Sprintf("network at line %d", n.at.line)
-}
+func (n *rawNetwork) subject() string { return subject(KindNetwork, n.name.value, n.at) }
 
 func (v *validator) identity(n *rawNetwork) {
 	if n.name.ok {
@@ -169,18 +185,19 @@ func (v *validator) memberships(n *rawNetwork) []Port {
 	var ports []Port
 	for _, p := range n.ports {
 		here := membership{v.subject, p.at.line}
-		bare := p.value
-		bare.VLAN = 0
-		if first, ok := v.ports[p.value]; ok {
+		bare := Port{Switch: p.value.Switch, Port: p.value.Port}
+		full := bare
+		full.VLAN = p.value.VLAN
+		if first, ok := v.ports[full]; ok {
 			v.failf(p.at, "%s is already in %s (line %d): want each port in one network only, or with another VLAN",
-				p.value, first.network, first.line)
+				p.value, first.owner, first.line)
 			continue
 		}
 		if first, ok := inNetwork[bare]; ok {
 			v.failf(p.at, "%s is in the network twice (first on line %d): want it once", p.value, first.line)
 			continue
 		}
-		v.ports[p.value], inNetwork[bare] = here, here
+		v.ports[full], inNetwork[bare] = here, here
 		ports = append(ports, p.value)
 	}
 	slices.SortFunc(ports, comparePorts)
@@ -192,14 +209,19 @@ func (v *validator) memberships(n *rawNetwork) []Port {
 func (v *validator) bindings(n *rawNetwork, network *Network) []Binding {
 	has4, has6 := false, false
 	gateways := make(map[netip.Addr]bool)
+	n.gatewayLines = make(map[netip.Addr]int)
 	for _, s := range n.subnets {
 		has4 = has4 || s.Prefix.Addr().Is4()
 		has6 = has6 || s.Prefix.Addr().Is6()
 		if s.gatewayAt.ok {
 			gateways[s.Gateway] = true
+			if !s.GatewayMAC.IsZero() {
+				n.gatewayLines[s.Gateway] = s.gatewayAt.at.line
+			}
 		}
 	}
 	lines := make(map[netip.Addr]int)
+	n.bindingLines = lines
 	var bindings []Binding
 	for _, b := range n.bindings {
 		first, twice := lines[b.IP]

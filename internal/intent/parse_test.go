@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -79,13 +80,67 @@ func TestReferenceFile(t *testing.T) {
 		{
 			Name: "red", Number: 200, Unknown: Drop,
 			Subnets: []Subnet{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}},
-			Ports:   []Port{{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h1"}, VLAN: 20}},
+			Ports: []Port{
+				{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "eth1"}, Role: Uplink},
+				{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h1"}, VLAN: 20},
+			},
 		},
+		{
+			Name: "wan", Number: 300,
+			Ports: []Port{{Switch: SwitchRef{Name: "br1"}, Port: PortRef{Name: "eth1"}, VLAN: 30, Role: Uplink}},
+		},
+	}, Routers: referenceRouters(t), Policies: []Policy{
+		{Name: "all", Table: "guard", Match: "1", Actions: "next;"},
+		{Name: "lldp", Table: "l2", Priority: 999, Match: "eth.type == 0x88cc &&\n  inport == \"h1\"", Actions: "output;"},
+		{Name: "no-telnet", Table: "l2", Priority: 100, Match: "tcp && tcp.dst == 23", Actions: "drop;"},
 	}}
 	if diff := cmp.Diff(want, got, compareAddr, comparePrefix); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	golden(t, "testdata/reference.golden", got.YAML())
+}
+
+func referenceRouters(t *testing.T) []Router {
+	addr, prefix := netip.MustParseAddr, netip.MustParsePrefix
+	return []Router{
+		{
+			Name: "r1", Number: 61952,
+			Interfaces: []Interface{
+				{
+					Network: "blue", NetworkNumber: 100, MAC: mustMAC(t, "02:69:73:52:f2:00"),
+					Addresses: []netip.Prefix{prefix("10.1.0.254/16"), prefix("fd00:1::ffff/64")},
+					Advertise: &Advertise{
+						Managed: true, Other: true, Lifetime: time.Hour, Interval: 5 * time.Minute, MTU: 1450,
+						RDNSS: []netip.Addr{addr("fd00:1::53"), addr("fd00:1::35")},
+						DNSSL: []string{"lab.example.org", "example.org"},
+					},
+				},
+				{
+					Network: "wan", NetworkNumber: 300, MAC: mustMAC(t, "02:00:00:00:09:02"),
+					Addresses: []netip.Prefix{prefix("10.9.0.2/24"), prefix("2001:db8:9::2/64")},
+				},
+			},
+			Routes: []Route{
+				{prefix("0.0.0.0/0"), []NextHop{{addr("10.9.0.1"), 300}}},
+				{prefix("10.2.0.0/16"), []NextHop{{addr("10.1.0.3"), 100}, {addr("10.9.0.3"), 300}, {addr("10.9.0.4"), 300}}},
+				{prefix("::/0"), []NextHop{{addr("2001:db8:9::1"), 300}, {addr("fe80::1"), 300}, {addr("fe80::2"), 300}}},
+			},
+		},
+		{
+			Name: "r2", Number: 3378,
+			Interfaces: []Interface{
+				{
+					Network: "default", NetworkNumber: 1, MAC: mustMAC(t, "02:69:73:52:0d:32"),
+					Addresses: []netip.Prefix{prefix("192.0.2.1/24")},
+				},
+				{
+					Network: "red", NetworkNumber: 200, MAC: mustMAC(t, "02:69:73:52:0d:32"),
+					Addresses: []netip.Prefix{prefix("10.1.7.1/31"), prefix("10.1.7.7/32"), prefix("fd00:2::1/64")},
+					Advertise: &Advertise{Lifetime: 30 * time.Minute, Interval: 10 * time.Minute},
+				},
+			},
+		},
+	}
 }
 
 // The example of the package documentation must be what Parse takes.
@@ -104,7 +159,8 @@ func TestDocumentedFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if blue, ok := got.ByName("blue"); !ok || len(blue.Ports) != 2 || len(blue.Bindings) != 2 || len(blue.Subnets) != 1 {
+	if blue, ok := got.ByName("blue"); !ok || len(blue.Ports) != 2 || len(blue.Bindings) != 2 || len(blue.Subnets) != 1 ||
+		len(got.Routers) != 1 || len(got.Policies) != 1 {
 		t.Errorf("the example reads as %+v", got)
 	}
 }

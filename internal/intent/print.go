@@ -4,19 +4,32 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// YAML prints the intent in canonical form: every network, every field that isn't its
-// default, one line for each port and binding. Parse of it gives an equal intent.
+// YAML prints the intent in canonical form: every network, router and policy, every field
+// that isn't its default, one line for each port, binding and route. Parse of it gives an
+// equal intent.
 func (i *Intent) YAML() []byte {
 	var b bytes.Buffer
-	for n := range i.Networks {
-		if n > 0 {
+	next := func() {
+		if b.Len() > 0 {
 			b.WriteString("---\n")
 		}
+	}
+	for n := range i.Networks {
+		next()
 		i.Networks[n].print(&b)
+	}
+	for r := range i.Routers {
+		next()
+		i.Routers[r].print(&b)
+	}
+	for p := range i.Policies {
+		next()
+		i.Policies[p].print(&b)
 	}
 	return b.Bytes()
 }
@@ -47,6 +60,9 @@ func (n *Network) print(b *bytes.Buffer) {
 		if p.VLAN != 0 {
 			fmt.Fprintf(b, ", vlan: %d", p.VLAN)
 		}
+		if p.Role != Edge {
+			fmt.Fprintf(b, ", role: %s", p.Role)
+		}
 		b.WriteString("}\n")
 	}
 	if len(n.Bindings) > 0 {
@@ -68,6 +84,12 @@ func (b Binding) macField() string {
 	return "macs: [" + strings.Join(macs, ", ") + "]"
 }
 
+// print writes the match and the actions as an operator would.
+func (p *Policy) print(b *bytes.Buffer) {
+	fmt.Fprintf(b, "kind: %s\nname: %s\ntable: %s\npriority: %d\n", KindPolicy, quote(p.Name), quote(p.Table), p.Priority)
+	fmt.Fprintf(b, "match: %s\nactions: %s\n", quoteText(p.Match), quoteText(p.Actions))
+}
+
 // plain matches what any YAML reader takes for text without quotes: words, IPv4 addresses
 // and prefixes.
 var plain = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9._-]*|\d+\.\d+\.\d+\.\d+(/\d+)?)$`)
@@ -83,4 +105,22 @@ func quote(s string) string {
 		return s
 	}
 	return strconv.Quote(s)
+}
+
+// quoteText is quote for text of several words or lines: lines stay lines, and quotation
+// marks don't turn into escapes, as far as YAML can.
+func quoteText(s string) string {
+	lines := strings.Split(s, "\n")
+	ragged := slices.ContainsFunc(lines, func(line string) bool {
+		return strings.Contains(line, "\t") || strings.TrimRight(line, " ") != line
+	})
+	switch {
+	case ragged:
+		return strconv.Quote(s)
+	case len(lines) > 1:
+		return "|-\n  " + strings.Join(lines, "\n  ")
+	case strings.Contains(s, `"`) && !strings.Contains(s, "'"):
+		return "'" + s + "'"
+	}
+	return quote(s)
 }

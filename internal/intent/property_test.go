@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/isat-sdn/isat/packet"
@@ -91,6 +91,7 @@ func genPorts(t *rapid.T, n *Network, taken map[Port]bool) {
 		p.VLAN = rapid.Uint16Range(0, MaxVLAN).Draw(t, "vlan")
 		if !mine[bare] && !taken[p] {
 			mine[bare], taken[p] = true, true
+			p.Role = PortRole(rapid.IntRange(0, 1).Draw(t, "role"))
 			n.Ports = append(n.Ports, p)
 		}
 	}
@@ -109,6 +110,8 @@ func genIntent(t *rapid.T) *Intent {
 	for k, name := range names {
 		i.Networks = append(i.Networks, genNetwork(t, numbers[k], name, ports))
 	}
+	genRouters(t, i)
+	genPolicies(t, i)
 	return i
 }
 
@@ -121,7 +124,7 @@ func TestPrintThenParse(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\nin\n%s", err, text)
 		}
-		if diff := cmp.Diff(want, got, compareAddr, comparePrefix); diff != "" {
+		if diff := diffIntents(want, got); diff != "" {
 			t.Fatalf("-want +got:\n%s\nin\n%s", diff, text)
 		}
 	})
@@ -142,8 +145,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("? a\n: b"))
 	f.Add([]byte("- - - -\n-"))
 	f.Add([]byte("name: >\n\n\tx\r\n..."))
+	f.Add([]byte("kind: policy\nname: p\ntable: l2\npriority: 1\nmatch: \"\\u0041 bad\"\nactions: |\n  drop;\n"))
+	f.Add([]byte("kind: policy\nname: p\ntable: l2\npriority: 1\nmatch: |\n  ip &&\n   bad\nactions: >\n drop;\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := Parse("fuzz.yaml", data)
+		got, err := ParseWith("fuzz.yaml", data, func(p *Policy) *PolicyFault {
+			if at := strings.Index(p.Match, "bad"); at >= 0 {
+				return &PolicyFault{Key: "match", Offset: at, Message: "bad"}
+			}
+			return nil
+		})
 		if err != nil {
 			var list Errors
 			if !errors.As(err, &list) || len(list) == 0 {
@@ -161,7 +171,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v\nin\n%s", err, got.YAML())
 		}
-		if diff := cmp.Diff(got, again, compareAddr, comparePrefix); diff != "" {
+		if diff := diffIntents(got, again); diff != "" {
 			t.Fatalf("-first +printed:\n%s", diff)
 		}
 	})

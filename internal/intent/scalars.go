@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -126,19 +127,78 @@ func isDigits(s string) bool {
 }
 
 func (d *decoder) unknown(f fields) Unknown {
-	if _, ok := f.values["unknown"]; !ok {
-		return Solicit
+	return Unknown(d.word(f, "unknown", "policy", unknownNames[:]))
+}
+
+func (d *decoder) role(f fields) PortRole {
+	return PortRole(d.word(f, "role", "role", roleNames[:]))
+}
+
+// word reads an optional field that is one of several words and gives its index: 0, the
+// default, if it isn't there or is refused.
+func (d *decoder) word(f fields, key, what string, words []string) int {
+	if _, ok := f.values[key]; !ok {
+		return 0
 	}
-	s, ok := d.scalar(f, "unknown", "one of "+strings.Join(unknownNames[:], ", "))
+	s, ok := d.scalar(f, key, "one of "+strings.Join(words, ", "))
 	if !ok {
-		return Solicit
+		return 0
 	}
-	i := slices.Index(unknownNames[:], s.text)
+	i := slices.Index(words, s.text)
 	if i < 0 {
-		d.failf(s.at, "unknown %q is no policy: %s", shorten(s.text), suggest(s.text, unknownNames[:]))
-		return Solicit
+		d.failf(s.at, "%s %q is no %s: %s", key, shorten(s.text), what, suggest(s.text, words))
+		return 0
 	}
-	return Unknown(i)
+	return i
+}
+
+// boolField reads an optional field that is false without it.
+func (d *decoder) boolField(f fields, key string) bool {
+	if _, ok := f.values[key]; !ok {
+		return false
+	}
+	s, ok := d.scalar(f, key, "true or false")
+	if ok && (s.quoted || s.text != "true" && s.text != "false") {
+		d.failf(s.at, "%s %q is neither true nor false: want one of them, without quotes", key, shorten(s.text))
+	}
+	return s.text == "true"
+}
+
+// secondsField reads an optional duration of whole seconds from low to high. It is not ok
+// without the field.
+func (d *decoder) secondsField(f fields, key string, low, high time.Duration) item[time.Duration] {
+	if _, ok := f.values[key]; !ok {
+		return item[time.Duration]{at: f.at}
+	}
+	want := fmt.Sprintf("one from %s to %s, such as 90s or 10m", seconds(low), seconds(high))
+	s, ok := d.scalar(f, key, "a duration, "+want)
+	if !ok {
+		return item[time.Duration]{at: s.at}
+	}
+	value, err := time.ParseDuration(s.text)
+	switch {
+	case err != nil:
+		d.failf(s.at, "%s %q is not a duration: want %s", key, shorten(s.text), want)
+	case value%time.Second != 0:
+		d.failf(s.at, "%s %s has a fraction of a second: want whole seconds", key, shorten(s.text))
+	case value < low || value > high:
+		d.failf(s.at, "%s %s is out of range: want %s", key, shorten(s.text), want)
+	default:
+		return item[time.Duration]{value, s.at, true}
+	}
+	return item[time.Duration]{at: s.at}
+}
+
+// seconds prints a duration of whole seconds without the units that are zero at its end.
+func seconds(d time.Duration) string {
+	s := d.String()
+	if d != 0 && strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 const wantSwitch = "a bridge name or a datapath id of 16 hexadecimal digits"
@@ -211,6 +271,10 @@ func (d *decoder) address(f fields, key string) item[netip.Addr] {
 	if !ok {
 		return item[netip.Addr]{at: s.at}
 	}
+	return d.addressText(s, key)
+}
+
+func (d *decoder) addressText(s scalar, key string) item[netip.Addr] {
 	ip, err := netip.ParseAddr(s.text)
 	switch {
 	case err != nil || ip.Zone() != "":

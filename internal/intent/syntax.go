@@ -171,7 +171,7 @@ func checkTokens(src *source, tokens token.Tokens) bool {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
 			refuse(t, "parse intent: anchors, aliases and merge keys are not supported: write the value out")
 		case token.TagType, token.DirectiveType:
-			refuse(t, "parse intent: tags and directives are not supported: leave %q out", shorten(strings.TrimSpace(t.Value)))
+			refuse(t, "parse intent: tags and directives are not supported: leave %q out, or put the value in quotes", shorten(strings.TrimSpace(t.Value)))
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
 			keys = 0
