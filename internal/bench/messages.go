@@ -89,7 +89,7 @@ func newPunt(reason pipeline.Reason) punt {
 
 // puntFlow finds the flow that punts for a reason, as the pipeline makes it.
 func puntFlow(reason pipeline.Reason) (table uint8, cookie uint64) {
-	for _, f := range pipeline.NewBase(intent.Default(), nil).Flows {
+	for _, f := range pipeline.NewProgram(intent.Default()).Base(nil).Flows {
 		for _, a := range f.Instructions.Apply {
 			if c, ok := a.(openflow.Controller2); ok && bytes.Equal(c.Userdata, []byte{byte(reason)}) {
 				return f.TableID, f.Cookie

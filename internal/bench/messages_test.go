@@ -27,7 +27,7 @@ func TestPuntsAreThoseOfOpenVSwitch(t *testing.T) {
 		sw.Ports[p.No] = fabric.Port{Number: p.No, Name: p.Name, Up: true}
 	}
 	in := intent.Default()
-	base := pipeline.NewBase(in, sw.Attachments(in))
+	base := pipeline.NewProgram(in).Base(sw.Attachments(in))
 	for i := range base.Meters {
 		session.Send(&base.Meters[i])
 	}

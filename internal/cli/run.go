@@ -7,11 +7,14 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/daemon"
+	"github.com/isat-sdn/isat/internal/resolve"
 )
 
 // defaultListen is the port that IANA gave to OpenFlow, on every address.
@@ -20,6 +23,7 @@ const defaultListen = "tcp::6653"
 func newRunCommand() *cobra.Command {
 	var listen []string
 	var apiListen, intentFile string
+	var hold holdFlags
 	level := slog.LevelInfo
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -38,6 +42,7 @@ when it is told of it:
 	f.StringArrayVar(&listen, "listen", []string{defaultListen}, "`ADDRESS` on which switches are awaited: tcp:HOST:PORT or unix:PATH; can be repeated")
 	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
 	f.StringVar(&intentFile, "intent", "", "`FILE` that says which networks there are; without it there is one, default, with every port")
+	hold.add(f)
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least `LEVEL` to log: debug, info, warn or error")
 	f.Lookup("log-level").DefValue = "info"
 	format := &outputFlag{value: "text", allowed: []string{"text", "json"}}
@@ -57,16 +62,48 @@ when it is told of it:
 		if _, _, err := net.SplitHostPort(apiListen); err != nil {
 			return usageErrorf("--api-listen %q is not HOST:PORT", apiListen)
 		}
+		limits, err := hold.limits()
+		if err != nil {
+			return err
+		}
 		limitGarbage()
 		return daemon.Run(cmd.Context(), daemon.Config{
 			Listen:     addresses,
 			APIListen:  apiListen,
 			IntentFile: intentFile,
+			Hold:       limits,
 			Log:        newLogger(cmd.ErrOrStderr(), format.value, level),
 			Version:    Version(),
 		})
 	}
 	return cmd
+}
+
+// holdFlags are the bounds of what waits for its next hop.
+type holdFlags struct {
+	packets int
+	memory  int
+	age     time.Duration
+}
+
+func (h *holdFlags) add(f *pflag.FlagSet) {
+	d := resolve.DefaultHoldLimits()
+	f.IntVar(&h.packets, "hold-packets", d.PerNextHop, "`PACKETS` that a router holds for one next hop while it is searched, at least 1")
+	f.IntVar(&h.memory, "hold-memory", d.Bytes>>20, "`MIB` of memory for all held packets, at least 1")
+	f.DurationVar(&h.age, "hold-time", time.Duration(d.Age), "`TIME` for which a packet is held at most, at least 100ms")
+}
+
+func (h *holdFlags) limits() (resolve.HoldLimits, error) {
+	const maxPackets, maxMemory, maxAge = 65536, 65536, time.Minute
+	switch {
+	case h.packets < 1 || h.packets > maxPackets:
+		return resolve.HoldLimits{}, usageErrorf("--hold-packets %d: want 1 to %d", h.packets, maxPackets)
+	case h.memory < 1 || h.memory > maxMemory:
+		return resolve.HoldLimits{}, usageErrorf("--hold-memory %d: want 1 to %d", h.memory, maxMemory)
+	case h.age < 100*time.Millisecond || h.age > maxAge:
+		return resolve.HoldLimits{}, usageErrorf("--hold-time %s: want 100ms to %s", h.age, maxAge)
+	}
+	return resolve.HoldLimits{PerNextHop: h.packets, Bytes: h.memory << 20, Age: int64(h.age)}, nil
 }
 
 // limitGarbage makes the heap grow by half, instead of to twice its size, before

@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Table  binding.Config
 	Search resolve.Limits
+	Hold   resolve.HoldLimits
 	// Grace is how long a switch may be away before what was learned behind it
 	// is forgotten; 0 means DefaultGrace.
 	Grace time.Duration
@@ -41,10 +42,16 @@ type Core struct {
 	probes   map[binding.Key]*probe
 	waiting  map[binding.Key][]uint64 // questions that wait for a search
 	probed   map[binding.Key]int64    // when a host probed for the address last (RFC 5227)
-	leases   []byte                   // the flow-mods that renew leased flows
-	encoded  []byte                   // scratch space of spread
-	spare    [][]byte                 // buffers for what switches are sent
-	noted    map[topic]int64          // when a host last was the subject of a note
+	program  *pipeline.Program        // the intent, compiled
+	routers  routers
+	holds    *resolve.Holds
+	silenced map[binding.Key]int64 // until when switches drop what is for a next hop
+	limited  map[binding.Key]int64 // when a packet of a rate limit went on last
+	errors   bucket                // of ICMP errors of the core's own
+	leases   []byte                // the flow-mods that renew leased flows
+	encoded  []byte                // scratch space of spread
+	spare    [][]byte              // buffers for what switches are sent
+	noted    map[topic]int64       // when a host last was the subject of a note
 	counters counters
 	subject  resolve.Subject
 	watched  bool
@@ -65,17 +72,26 @@ func New(config Config, in *intent.Intent) *Core {
 		waiting:  make(map[binding.Key][]uint64),
 		probed:   make(map[binding.Key]int64),
 		noted:    make(map[topic]int64),
+		routers:  newRouters(),
+		holds:    resolve.NewHolds(config.Hold),
+		silenced: make(map[binding.Key]int64),
+		limited:  make(map[binding.Key]int64),
+		errors:   bucket{rate: errorsPerSecond},
 	}
 	if !config.Start.IsZero() {
 		c.now = config.Start.UnixNano()
 		c.started = c.now
 	}
-	for _, f := range pipeline.LeasedFlows() {
+	for _, f := range pipeline.Leased() {
 		c.leases = openflow.Append(c.leases, xid, &f)
 	}
 	c.setIntent(in)
 	return c
 }
+
+// errorsPerSecond limits the ICMP errors about next hops that nobody answers for
+// (RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f)).
+const errorsPerSecond = 200
 
 // xid is the transaction id of the messages that the core sends. Nobody waits
 // for their answers; errors are told by the switch and their type.
@@ -143,7 +159,9 @@ func (c *Core) tick() {
 	for _, e := range ends {
 		c.searchFailed(e)
 	}
+	c.heldTooLong(c.holds.Tick(c.now))
 	c.tickProbes()
+	c.tickRouters()
 	for _, sw := range c.switches {
 		if len(sw.held) > 0 && c.started+int64(c.config.Grace) <= c.now {
 			for key := range sw.held {
@@ -170,6 +188,10 @@ func (c *Core) Next() (time.Time, bool) {
 	for _, p := range c.probes {
 		earlier(p.due)
 	}
+	if t, waits := c.holds.Next(); waits {
+		earlier(t)
+	}
+	c.nextRouters(earlier)
 	for _, sw := range c.switches {
 		switch sw.state {
 		case connected:

@@ -2,6 +2,7 @@ package core
 
 import (
 	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/logical"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/packet"
@@ -26,6 +27,20 @@ type counters struct {
 	unanswered   uint64
 	forgotten    uint64
 	switchErrors uint64
+
+	held           uint64
+	resumed        uint64
+	heldDropped    [2]uint64 // too many, too large
+	heldExpired    uint64
+	heldRefused    uint64
+	heldUnanswered uint64
+	heldLost       uint64
+	limited        uint64
+	composed       [16]uint64 // by logical.Op
+	exempt         uint64
+	icmpErrors     uint64
+	advertisements uint64
+	announcements  uint64
 }
 
 // CounterInfo documents a counter, or a family of them whose names go on with a
@@ -51,6 +66,19 @@ func CounterInfos() []CounterInfo {
 		{"probe-requests", "requests by unicast that an operator asked for"},
 		{"binding-forgotten", "bindings dropped because their port or switch is gone"},
 		{"switch-errors", "error messages from switches"},
+		{"held", "routed packets that were held because their next hop is not known"},
+		{"held-resumed", "of these, and of those that a rate limit stopped, sent on their way"},
+		{"held-dropped-REASON", "held packets that made room for younger ones: too many for one next hop, too much memory in all"},
+		{"held-expired", "held packets whose time was over"},
+		{"held-refused", "held packets whose next hop could not be searched, because too many searches are under way"},
+		{"held-unanswered", "held packets whose next hop nobody answers for"},
+		{"held-lost", "held packets whose switch was gone when their next hop was found"},
+		{"rate-limited", "packets that a rate limit dropped"},
+		{"composed-KIND", "packets that were made of others for a logical flow"},
+		{"compose-exempt", "packets that no other can be made of, as no ICMP error about an ICMP error"},
+		{"unreachable-told", "ICMP errors because nobody answers for a next hop"},
+		{"router-advertisements", "router advertisements, periodic or solicited"},
+		{"router-announcements", "announcements of routers' addresses at uplinks"},
 	}
 }
 
@@ -91,5 +119,26 @@ func (c *Core) Counters() map[string]uint64 {
 	put("probe-requests", n.probes)
 	put("binding-forgotten", n.forgotten)
 	put("switch-errors", n.switchErrors)
+	n.putRouting(put)
 	return out
+}
+
+// putRouting puts the counters of routed packets.
+func (n *counters) putRouting(put func(string, uint64)) {
+	put("held", n.held)
+	put("held-resumed", n.resumed)
+	put("held-dropped-next-hop", n.heldDropped[0])
+	put("held-dropped-memory", n.heldDropped[1])
+	put("held-expired", n.heldExpired)
+	put("held-refused", n.heldRefused)
+	put("held-unanswered", n.heldUnanswered)
+	put("held-lost", n.heldLost)
+	put("rate-limited", n.limited)
+	for op := logical.OpComposeARP; op <= logical.OpComposeICMP6; op++ {
+		put("composed-"+op.String(), n.composed[op])
+	}
+	put("compose-exempt", n.exempt)
+	put("unreachable-told", n.icmpErrors)
+	put("router-advertisements", n.advertisements)
+	put("router-announcements", n.announcements)
 }

@@ -61,6 +61,26 @@ type Punt struct {
 	Frame   []byte
 }
 
+// Paused is a packet that a switch stopped: for want of a next hop or, with
+// Limit, because of a rate limit. The core keeps Resume and Frame.
+type Paused struct {
+	Switch  uint64
+	Port    binding.PortKey // where it came in
+	Waiting pipeline.Waiting
+	Limit   bool
+	Resume  []byte // the message that lets it go on, whole
+	Frame   []byte
+}
+
+// Composed is a packet of which another one is to be made. The core keeps its
+// slices.
+type Composed struct {
+	Switch uint64
+	InPort uint32 // OpenFlow 1.3 port number
+	Make   pipeline.Composition
+	Frame  []byte
+}
+
 // NewIntent replaces what is asked for.
 type NewIntent struct{ Intent *intent.Intent }
 

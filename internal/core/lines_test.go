@@ -60,7 +60,7 @@ func (w *world) flowLine(sw *modelSwitch, m *openflow.FlowMod, old openflow.Flow
 		words = fmt.Sprintf("%s %s %s at %s", name, w.segmentName(pipeline.SegmentOf(metadata)),
 			macName(packet.MACFromUint64(mac)), portKeyName(uint32(f.Cookie)))
 	case pipeline.Classify, pipeline.Deliver:
-		words = fmt.Sprintf("%s %s", map[pipeline.Table]string{pipeline.Classify: "classify", pipeline.Deliver: "deliver"}[table], portKeyName(uint32(f.Cookie)))
+		words = fmt.Sprintf("%s %s", table, portKeyName(attachmentKey(f)))
 	default:
 		if f.HardTimeout != 0 && had {
 			return "" // a lease is renewed
@@ -68,6 +68,20 @@ func (w *world) flowLine(sw *modelSwitch, m *openflow.FlowMod, old openflow.Flow
 		return fmt.Sprintf("%s %s rules", sw.Name(), sign)
 	}
 	return fmt.Sprintf("%s %s %s", sw.Name(), sign, words)
+}
+
+// attachmentKey is the port key that a flow of classify sets, or one of deliver
+// matches.
+func attachmentKey(f *openflow.FlowMod) uint32 {
+	if key, _, ok := f.Match.GetU64(openflow.Reg2); ok {
+		return uint32(key)
+	}
+	for _, a := range f.Instructions.Apply {
+		if set, ok := a.(openflow.SetField); ok && set.Field == openflow.Reg1 {
+			return binary.BigEndian.Uint32(set.Value)
+		}
+	}
+	return 0
 }
 
 func portKeyName(key uint32) string {

@@ -23,6 +23,10 @@ func (e Punt) apply(c *Core) {
 		c.counters.stray++
 		return
 	}
+	if e.Reason == pipeline.ReasonSolicitation {
+		c.solicited(sw, &e)
+		return
+	}
 	err := c.subject.Parse(e.Frame)
 	reason, malformed := packet.ReasonOf(err)
 	if malformed {
@@ -117,7 +121,7 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 	default:
 		c.spread(change, nil)
 	}
-	c.searches.SignOfLife(evidence.Key)
+	c.heard(evidence.Key)
 	b := c.table.Lookup(evidence.Key)
 	return evidence.Key, b != nil && b.State == binding.Reachable && b.MAC == evidence.MAC
 }
@@ -181,7 +185,7 @@ func (c *Core) solicit(key binding.Key, asker resolve.Asker, try int) {
 			return
 		}
 	}
-	if asker.At == (binding.Location{}) {
+	if asker.ToAll() {
 		c.floodEverywhere(key.Segment, asker.Frame)
 		return
 	}
@@ -211,6 +215,7 @@ func (c *Core) released(b *binding.Binding) {
 // release answers all who waited for an address that is known now, but the one
 // whom the owner has just answered itself.
 func (c *Core) release(key binding.Key, answered packet.MAC) {
+	c.resume(key)
 	found, ok := c.searches.Found(key)
 	if !ok {
 		return
@@ -218,7 +223,7 @@ func (c *Core) release(key binding.Key, answered packet.MAC) {
 	b := c.table.Lookup(key)
 	var s resolve.Subject
 	for _, asker := range found.Askers {
-		if asker.MAC == answered || asker.At == (binding.Location{}) || s.Parse(asker.Frame) != nil {
+		if asker.MAC == answered || asker.ToAll() || s.Parse(asker.Frame) != nil {
 			continue
 		}
 		if reply, answering := resolve.Reply(b, &s, nil); answering == resolve.Answered {

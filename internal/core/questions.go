@@ -111,6 +111,9 @@ func (c *Core) searchFound(key binding.Key, f resolve.Found) {
 
 func (c *Core) searchFailed(e resolve.End) {
 	c.counters.unanswered++
+	if e.Everywhere {
+		c.nextHopSilent(e.Key)
+	}
 	for _, id := range c.waiting[e.Key] {
 		c.finish(id, e.Key, e.Sent, e.Began, false, "")
 	}

@@ -64,13 +64,13 @@ func (sw *switchState) member(at binding.PortKey, network uint32) bool {
 }
 
 // attach works out the attachments anew.
-func (sw *switchState) attach(in *intent.Intent) {
+func (sw *switchState) attach(in *intent.Intent, program *pipeline.Program) {
 	sw.attachments = sw.Attachments(in)
 	sw.networks = make(map[binding.PortKey]uint32, len(sw.attachments))
 	for _, a := range sw.attachments {
 		sw.networks[a.Key] = a.Network
 	}
-	sw.base = pipeline.NewBase(in, sw.attachments)
+	sw.base = program.Base(sw.attachments)
 }
 
 func (e SwitchUp) apply(c *Core) {
@@ -87,7 +87,8 @@ func (e SwitchUp) apply(c *Core) {
 		sw.Ports[p.Number] = p
 	}
 	sw.state, sw.session, sw.since, sw.address, sw.version = syncing, e.Session, c.now, e.Address, e.Version
-	sw.attach(c.intent)
+	sw.attach(c.intent, c.program)
+	c.findUplinks(sw)
 	c.forgetUnattached(sw)
 	sw.out = nil // what that would delete, the comparison finds
 	memory := pipeline.Remember(e.Dump.Flows)
@@ -252,6 +253,7 @@ func (e Synced) apply(c *Core) {
 		return
 	}
 	sw.state, sw.since, sw.lease = connected, c.now, c.now
+	c.findUplinks(sw)
 	c.changedSwitch(view.Modified, sw)
 }
 
@@ -269,6 +271,7 @@ func (e SwitchDown) apply(c *Core) {
 		return
 	}
 	sw.state, sw.since, sw.out = away, c.now, nil
+	c.findUplinks(sw)
 	c.note(slog.LevelWarn, "switch away", slog.String("switch", sw.label()), slog.String("reason", e.Reason))
 	c.changedSwitch(view.Modified, sw)
 }
@@ -316,10 +319,11 @@ func (e PortChanged) apply(c *Core) {
 // the base, and forgets what was learned where no attachment is any more.
 func (c *Core) reattach(sw *switchState) {
 	old := sw.base
-	sw.attach(c.intent)
+	sw.attach(c.intent, c.program)
 	for _, m := range pipeline.BaseChange(old, sw.base) {
 		sw.send(m)
 	}
+	c.findUplinks(sw)
 	c.forgetUnattached(sw)
 }
 
@@ -372,8 +376,10 @@ func (e NewIntent) apply(c *Core) {
 // reattach and spread.
 func (c *Core) setIntent(in *intent.Intent) {
 	c.intent = in
+	c.program = pipeline.NewProgram(in)
+	c.setRouters(in)
 	c.names = make(map[uint32]string, len(in.Networks))
-	var want []binding.Permitted
+	want := ownAddresses(in)
 	for i := range in.Networks {
 		n := &in.Networks[i]
 		c.names[n.Number] = n.Name

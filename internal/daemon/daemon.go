@@ -20,6 +20,8 @@ import (
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/ofconn"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
 )
 
 // Config is what a daemon is started with.
@@ -28,6 +30,7 @@ type Config struct {
 	APIListen  string         // HOST:PORT of the REST API
 	IntentFile string         // read at the start and on SIGHUP; empty for the default network alone
 	Intent     *intent.Intent // instead of a file
+	Hold       resolve.HoldLimits
 	Log        *slog.Logger
 	Version    string
 }
@@ -112,7 +115,7 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 	}
 	d = &daemon{
 		config: config, log: config.Log, started: time.Now(),
-		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Start: time.Now()}, want),
+		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, want),
 		events: make(chan core.Event, eventQueue), queries: make(chan func()),
 	}
 	d.table = d.core.Table()
@@ -131,7 +134,7 @@ func readIntent(file string) (*intent.Intent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read intent: %w", err)
 	}
-	return intent.Parse(file, data)
+	return intent.ParseWith(file, data, pipeline.CheckPolicy)
 }
 
 // reload reads the intent file again whenever SIGHUP says so. A file with

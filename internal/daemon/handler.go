@@ -175,15 +175,36 @@ func (d *daemon) punt(s *ofconn.Session, q *punted, v *openflow.PacketIn2View) {
 		d.dropped.Add(1)
 		return
 	}
-	e := core.Punt{Switch: s.DatapathID(), Reason: q.reason, Segment: q.segment, Port: q.at, Frame: slices.Clone(v.Packet)}
-	if q.reason == pipeline.ReasonLearn {
-		e.Known = pipeline.KnownOf(v)
+	e, ok := q.event(s.DatapathID(), v)
+	if !ok {
+		d.dropped.Add(1)
+		return
 	}
 	select {
 	case d.events <- e:
 	default:
 		d.dropped.Add(1)
 	}
+}
+
+// event makes of a packet-in what the core is told. ok is false if its userdata
+// makes no sense.
+func (q *punted) event(id uint64, v *openflow.PacketIn2View) (core.Event, bool) {
+	frame := slices.Clone(v.Packet)
+	switch q.reason {
+	case pipeline.ReasonHold, pipeline.ReasonRateLimit:
+		waiting, ok := pipeline.WaitingOf(v)
+		return core.Paused{Switch: id, Port: q.at, Waiting: waiting, Limit: q.reason == pipeline.ReasonRateLimit,
+			Resume: openflow.AppendResume(nil, 0, v), Frame: frame}, ok && len(v.Continuation) > 0
+	case pipeline.ReasonCompose:
+		made, ok := pipeline.CompositionOf(v)
+		return core.Composed{Switch: id, InPort: v.InPort(), Make: made, Frame: frame}, ok
+	}
+	e := core.Punt{Switch: id, Reason: q.reason, Segment: q.segment, Port: q.at, Frame: frame}
+	if q.reason == pipeline.ReasonLearn {
+		e.Known = pipeline.KnownOf(v)
+	}
+	return e, true
 }
 
 // Message implements ofconn.Handler. A switch that refuses a change is not as

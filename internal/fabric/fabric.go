@@ -56,6 +56,16 @@ type Attachment struct {
 	Network uint32
 	Key     binding.PortKey
 	Port    uint32 // OpenFlow 1.3 port number
+	Name    string // the port's, with the VLAN that carries the network on a trunk: p4@10
+	Uplink  bool   // a network that is not ours is behind it
+}
+
+func newAttachment(network uint32, p Port, vlan uint16) Attachment {
+	a := Attachment{Network: network, Key: binding.NewPortKey(p.Number, vlan), Port: p.Number, Name: p.Name}
+	if vlan != 0 {
+		a.Name = fmt.Sprintf("%s@%d", p.Name, vlan)
+	}
+	return a
 }
 
 // Attachments works out which networks the ports of the switch belong to, in
@@ -73,21 +83,38 @@ func (s *Switch) Attachments(in *intent.Intent) []Attachment {
 			for _, p := range s.Ports {
 				if Usable(p.Number) && member.Port.Matches(p.Name, p.Number) {
 					named[p.Number] = true
-					out = append(out, Attachment{network.Number, binding.NewPortKey(p.Number, member.VLAN), p.Number})
+					a := newAttachment(network.Number, p, member.VLAN)
+					a.Uplink = member.Role == intent.Uplink
+					out = append(out, a)
 				}
 			}
 		}
 	}
 	for _, p := range s.Ports {
 		if Usable(p.Number) && !named[p.Number] {
-			out = append(out, Attachment{intent.DefaultNumber, binding.NewPortKey(p.Number, 0), p.Number})
+			out = append(out, newAttachment(intent.DefaultNumber, p, 0))
 		}
 	}
 	slices.SortFunc(out, func(a, b Attachment) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Network, b.Network))
 	})
 	// A name and a number may mean the same port; the first network keeps it.
-	return slices.CompactFunc(out, func(a, b Attachment) bool { return a.Key == b.Key })
+	out = slices.CompactFunc(out, func(a, b Attachment) bool { return a.Key == b.Key })
+	nameApart(out)
+	return out
+}
+
+// nameApart gives every attachment a name of its own, as Open vSwitch does with
+// ports, and other switches need not.
+func nameApart(list []Attachment) {
+	taken := make(map[string]bool, len(list))
+	for i := range list {
+		a := &list[i]
+		for a.Name == "" || taken[a.Name] {
+			a.Name += fmt.Sprintf("#%d", a.Port)
+		}
+		taken[a.Name] = true
+	}
 }
 
 // Absent returns the ports that the intent names and none of the switches has.

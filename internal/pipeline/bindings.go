@@ -219,3 +219,33 @@ func loaded(acts []openflow.Action, f *openflow.Field) (uint64, bool) {
 	}
 	return 0, false
 }
+
+// SilentFlow drops what is routed to a next hop that nobody answers for, until
+// seconds are over, instead of asking the controller again.
+func SilentFlow(nextHop binding.Key, seconds uint16) openflow.FlowMod {
+	f := newFlow(Request, silentPriority, keyMatch(nextHop), nil, noTable)
+	f.Cookie = cookie(Request, kindSilent, nextHop.Network)
+	f.HardTimeout = seconds
+	return f
+}
+
+// silentPriority is between that of known next hops and that of unknown ones.
+const silentPriority = 15
+
+// Shorthands for the flows that are built directly.
+
+func all() openflow.Match { return openflow.Match{} }
+
+func set(f *openflow.Field, v uint64) openflow.Action { return openflow.SetUint(f, v) }
+
+func raise(f flag) openflow.Action {
+	return openflow.RegLoad{Field: fieldFlags, Ofs: uint16(f), NBits: 1, Value: 1}
+}
+
+func lookup(t Table) openflow.Action {
+	return openflow.Resubmit{InPort: openflow.ResubmitKeepPort, Table: uint8(t)}
+}
+
+func segment(m openflow.Match, s binding.Segment) openflow.Match {
+	return m.U64(fieldSegment, segmentValue(s))
+}

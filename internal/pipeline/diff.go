@@ -65,6 +65,9 @@ func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
 		if have[f.Key()] != f {
 			continue
 		}
+		if kind, _, own := ownCookie(f.Cookie); own && kind == kindSilent {
+			continue // goes by itself
+		}
 		out.Removed++
 		remove := Delete(newFlow(Table(f.TableID), f.Priority, f.Match, nil, noTable))
 		out.Bundle = append(out.Bundle, &remove)

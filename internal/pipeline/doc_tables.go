@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/fabric"
@@ -15,110 +16,129 @@ import (
 	"github.com/isat-sdn/isat/packet"
 )
 
-// WriteTables writes the reference of the tables in Markdown: what each decides, every rule in it,
-// and an example of each flow that exists per port, network, binding or station. It is the same for
-// the same program.
+// WriteTables writes the reference of the tables in Markdown: what each decides, every logical flow
+// in it, and an example of each that exists per port, network, router, binding or station. It is the
+// same for the same program.
 func WriteTables(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("# Tables\n\nEvery flow that isat gives to a switch, in the notation of ovs-ofctl(8). " +
-		"A packet begins in table 0. *Leased* flows expire after " + fmt.Sprint(LeaseSeconds) +
-		" s unless the controller renews them. Flows of *examples* exist once per object.\n\n")
+	b.WriteString("# Tables\n\nEvery flow that isat gives to a switch, as logical flows ([language.md](language.md)). " +
+		"A packet begins in table 0, and the flow of the highest priority that matches takes it. *Leased* flows expire after " +
+		fmt.Sprint(LeaseSeconds) + " s unless the controller renews them. *Examples* stand for flows that exist once per object. " +
+		"`isat flows` shows those of a switch with their hits, `isat flows --openflow` what they are in OpenFlow.\n\n")
 	b.WriteString("| table | name | decides |\n|---|---|---|\n")
 	for _, t := range Tables() {
 		fmt.Fprintf(&b, "| %d | [%s](#%d-%s) | %s |\n", t.Table, t.Name, t.Table, t.Name, t.Decides)
 	}
-	b.WriteString("\n## Registers\n\n| register | holds |\n|---|---|\n")
-	for _, r := range Registers() {
-		fmt.Fprintf(&b, "| %s | %s |\n", r.Register, r.Holds)
-	}
-	b.WriteString("\n## Punts\n\nThe first byte of a packet-in's userdata is the reason, and the number of its meter.\n\n" +
-		"| userdata | reason | packets/s | burst |\n|---|---|---|---|\n")
-	for _, r := range Reasons() {
-		rate, burst := r.Rate()
-		fmt.Fprintf(&b, "| %02x | %s | %d | %d |\n", uint8(r), r, rate, burst)
-	}
-	rows := documentedFlows()
+	writePunts(&b)
+	writeSymbols(&b)
+	rows := documentedRules()
 	for _, t := range Tables() {
 		fmt.Fprintf(&b, "\n## %d %s\n\n%s.\n\n", t.Table, t.Name, t.Decides)
-		writeRows(&b, rows[t.Table])
+		writeRules(&b, rows[t.Table])
 	}
+	writeDirect(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// documentedFlow is a line of the reference.
-type documentedFlow struct {
-	flow openflow.FlowMod
-	doc  string
+func writePunts(b *strings.Builder) {
+	b.WriteString("\n## Punts\n\nThe first byte of a packet-in's userdata is the reason, and the number of its meter.\n\n" +
+		"| userdata | reason | packets/s | burst |\n|---|---|---|---|\n")
+	for _, r := range Reasons() {
+		rate, burst := r.Rate()
+		fmt.Fprintf(b, "| %02x | %s | %d | %d |\n", uint8(r), r, rate, burst)
+	}
 }
 
-func writeRows(b *strings.Builder, rows []documentedFlow) {
+// writeSymbols lists the pipeline's own fields; those of packets are the language's.
+func writeSymbols(b *strings.Builder) {
+	b.WriteString("\n## Fields\n\nThe pipeline's own, besides those of packets, and where they are.\n\n| field | in | holds |\n|---|---|---|\n")
+	for _, f := range pipelineFields() {
+		at := f.OF.String()
+		if f.Bits < f.OF.Bits {
+			at = fmt.Sprintf("%s[%d..%d]", f.OF, f.Ofs, f.Ofs+f.Bits-1)
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Name, at, f.Doc)
+	}
+}
+
+func writeRules(b *strings.Builder, rules []Rule) {
+	if len(rules) == 0 {
+		b.WriteString("Its flows are made directly, see [below](#flows-that-are-made-directly).\n")
+		return
+	}
 	b.WriteString("| priority | match | actions | what for |\n|---|---|---|---|\n")
-	slices.SortStableFunc(rows, func(x, y documentedFlow) int { return cmp.Compare(y.flow.Priority, x.flow.Priority) })
-	for _, r := range rows {
-		match := "any"
-		if !r.flow.Match.IsZero() {
-			match = "`" + openflow.FormatMatch(r.flow.Match) + "`"
-		}
-		fmt.Fprintf(b, "| %d | %s | `%s` | %s |\n", r.flow.Priority, match, openflow.FormatInstructions(r.flow.Instructions), r.doc)
+	slices.SortStableFunc(rules, func(x, y Rule) int { return cmp.Compare(y.Priority, x.Priority) })
+	for _, r := range rules {
+		fmt.Fprintf(b, "| %d | `%s` | `%s` | %s |\n", r.Priority, cell(r.Match), cell(r.Actions), r.Doc)
 	}
 }
 
-func documentedFlows() map[Table][]documentedFlow {
-	rows := make(map[Table][]documentedFlow)
-	add := func(f openflow.FlowMod, doc string) {
-		rows[Table(f.TableID)] = append(rows[Table(f.TableID)], documentedFlow{f, doc})
-	}
-	bits := 0
-	for _, r := range Rules() {
-		doc := r.Doc
-		if r.Leased {
-			doc += " (*leased*)"
+// cell keeps a bar from ending a table's cell.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+func documentedRules() map[Table][]Rule {
+	rows := make(map[Table][]Rule)
+	for _, r := range staticRules() {
+		switch {
+		case r.Leased:
+			r.Doc += " (*leased*)"
+		case r.Table == Compare && len(rows[Compare]) > 0:
+			continue
+		case r.Table == Compare:
+			r.Doc += "; likewise for each of the 32"
 		}
-		if r.Table == Compare {
-			if bits++; bits > 1 {
-				continue
-			}
-			doc += ", here the lowest; likewise for either value of each of the 32"
-		}
-		add(r.flow(), doc)
+		rows[r.Table] = append(rows[r.Table], r)
 	}
-	exampleFlows(add)
+	for _, r := range exampleRules() {
+		r.Doc = "*example*: " + r.Doc
+		rows[r.Table] = append(rows[r.Table], r)
+	}
 	return rows
 }
 
-// exampleFlows adds one flow of each kind that depends on ports, networks or hosts.
-func exampleFlows(add func(openflow.FlowMod, string)) {
+// exampleRules are those of one object of each kind.
+func exampleRules() []Rule {
+	edge := fabric.Attachment{Network: 100, Key: binding.NewPortKey(1, 0), Port: 1, Name: "p1"}
+	trunk := fabric.Attachment{Network: 100, Key: binding.NewPortKey(4, 10), Port: 4, Name: "p4@10"}
 	network := intent.Network{Name: "blue", Number: 100, Unknown: intent.Drop,
 		Subnets: []intent.Subnet{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}}}
-	edge := fabric.Attachment{Network: network.Number, Key: binding.NewPortKey(1, 0), Port: 1}
-	trunk := fabric.Attachment{Network: network.Number, Key: binding.NewPortKey(4, 10), Port: 4}
-	add(classifyFlow(edge), "example: port 1 belongs to network 100; the hosts' own VLAN tags stay on")
-	add(classifyFlow(trunk), "example: VLAN 10 of port 4 belongs to network 100")
-	add(deliverFlow(edge), "example: out of port 1")
-	add(deliverFlow(trunk), "example: out of port 4, in VLAN 10")
-	for _, f := range networkFlows(&network) {
-		add(f, map[Table]string{
-			Flood:  "example: network 100",
-			Search: "example: network 100 drops requests for unknown addresses, or floods them",
-			Answer: "example: the broadcast address of a subnet of network 100 (conformance A6)",
-		}[Table(f.TableID)])
-	}
+	r := newRouter(&intent.Router{Name: "r1", Number: 7, Interfaces: []intent.Interface{{
+		Network: "blue", NetworkNumber: 100, MAC: packet.MAC{0x02, 0, 0, 0, 1, 1},
+		Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/16"), netip.MustParsePrefix("2001:db8:1::1/64")},
+		Advertise: &intent.Advertise{Interval: time.Minute},
+	}}, Routes: []intent.Route{
+		{Prefix: netip.MustParsePrefix("0.0.0.0/0"), NextHops: []intent.NextHop{{Addr: netip.MustParseAddr("10.1.0.254"), Network: 100}}},
+		{Prefix: netip.MustParsePrefix("2001:db8::/32"), NextHops: []intent.NextHop{
+			{Addr: netip.MustParseAddr("2001:db8:1::fd"), Network: 100}, {Addr: netip.MustParseAddr("2001:db8:1::fe"), Network: 100}}},
+	}})
+	policy, _ := policyRule(&intent.Policy{Name: "no-telnet", Table: "guard", Priority: 10, Match: "tcp.dst == 23", Actions: "drop;"})
+	return slices.Concat(classifyRules(edge, "blue"), classifyRules(trunk, "blue"), deliverRules(edge), deliverRules(trunk),
+		networkRules(&network), r.rules(), []Rule{policy})
+}
 
-	segment := binding.Segment{Network: network.Number}
+// writeDirect lists an example of each flow that is not made from a logical one.
+func writeDirect(b *strings.Builder) {
+	b.WriteString("\n## Flows that are made directly\n\nOf these there may be a million, so they are made without the language. In the notation of ovs-ofctl(8).\n\n" +
+		"| table | priority | match | actions | what for |\n|---|---|---|---|---|\n")
+	add := func(f openflow.FlowMod, doc string) {
+		fmt.Fprintf(b, "| %d %s | %d | `%s` | `%s` | *example*: %s |\n", f.TableID, Table(f.TableID), f.Priority,
+			openflow.FormatMatch(f.Match), openflow.FormatInstructions(f.Instructions), doc)
+	}
 	host := packet.MAC{0x02, 0, 0, 0, 0, 0x11}
-	station := binding.StationKey{Segment: segment, MAC: host}
-	for i, f := range StationFlows(station, edge.Key) {
-		add(f, [...]string{"example: this MAC is known on port 1", "example: frames for it go there"}[i])
+	at := binding.Segment{Network: 100}
+	for i, f := range StationFlows(binding.StationKey{Segment: at, MAC: host}, binding.NewPortKey(1, 0)) {
+		add(f, [...]string{"this MAC is known on port 1", "frames for it go there"}[i])
 	}
 	for _, address := range []string{"10.1.0.11", "fe80::11"} {
-		b := &binding.Binding{Key: binding.NewKey(segment, netip.MustParseAddr(address)), MAC: host,
-			Origin: binding.ARP, State: binding.Reachable}
-		if f, ok := BindingFlow(b); ok {
-			add(f, "example: "+address+" is at "+host.String())
+		key := binding.NewKey(at, netip.MustParseAddr(address))
+		known := &binding.Binding{Key: key, MAC: host, Origin: binding.ARP, State: binding.Reachable}
+		if f, ok := BindingFlow(known); ok {
+			add(f, address+" is at "+host.String())
 		}
-		if f, ok := OwnerFlow(b); ok {
-			add(f, "example: "+host.String()+" owns "+address)
+		if f, ok := OwnerFlow(known); ok {
+			add(f, host.String()+" owns "+address)
 		}
+		add(SilentFlow(key, 2), "nobody answers for "+address+": what is routed to it is dropped for 2 s")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 )
 
@@ -24,16 +25,17 @@ func TestWriteTables(t *testing.T) {
 	for _, info := range pipeline.Tables() {
 		_, section, ok := strings.Cut(text, fmt.Sprintf("\n## %d %s\n", info.Table, info.Name))
 		section, _, _ = strings.Cut(section, "\n## ")
-		if !ok || strings.Count(section, "\n| ") < 2 {
+		if !ok || !strings.Contains(section, "made directly") && strings.Count(section, "\n| ") < 2 {
 			t.Errorf("table %s has no flow in the reference", info.Name)
 		}
 	}
-	for _, r := range pipeline.Rules() {
-		if !strings.Contains(text, r.Doc) {
+	for _, r := range pipeline.NewProgram(intent.Default()).Base(nil).Logical {
+		if r.Table != pipeline.Compare && !strings.Contains(text, r.Doc) {
 			t.Errorf("table %d: %q is missing", r.Table, r.Doc)
 		}
 	}
 	for line := range strings.Lines(text) {
+		line = strings.ReplaceAll(line, `\|`, "")
 		if strings.HasPrefix(line, "| ") && strings.Count(line, "|") != strings.Count(line, " | ")+2 {
 			t.Errorf("a cell has a bar in it: %s", line)
 		}

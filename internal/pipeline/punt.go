@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/logical"
 	"github.com/isat-sdn/isat/openflow"
 )
 
@@ -13,21 +15,27 @@ type Reason uint8
 
 // Reasons for a punt.
 const (
-	ReasonLearn     Reason = iota + 1 // a copy: the sender is not known
-	ReasonSearch                      // the packet itself: the target is not known
-	ReasonAnswer                      // the packet itself: the target is known, but the switch can't make this answer
-	ReasonMalformed                   // the packet itself, only to be counted
-	ReasonReply                       // the packet itself: addressed to isat's own MAC
+	ReasonLearn        Reason = iota + 1 // a copy: the sender is not known
+	ReasonSearch                         // the packet itself: the target is not known
+	ReasonAnswer                         // the packet itself: the target is known, but the switch can't make this answer
+	ReasonMalformed                      // the packet itself, only to be counted
+	ReasonReply                          // the packet itself: addressed to isat's own MAC
+	ReasonSolicitation                   // a copy: a host asks for a router (RFC 4861 §4.1)
+	ReasonHold                           // paused: the next hop is not known
+	ReasonRateLimit                      // paused: may go on once a second for an address
+	ReasonCompose                        // a copy, of which another packet is to be made
 )
 
 // Reasons lists every reason.
 func Reasons() []Reason {
-	return []Reason{ReasonLearn, ReasonSearch, ReasonAnswer, ReasonMalformed, ReasonReply}
+	return []Reason{ReasonLearn, ReasonSearch, ReasonAnswer, ReasonMalformed, ReasonReply,
+		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose}
 }
 
 var reasonNames = [...]string{
 	ReasonLearn: "learn", ReasonSearch: "search", ReasonAnswer: "answer",
-	ReasonMalformed: "malformed", ReasonReply: "reply",
+	ReasonMalformed: "malformed", ReasonReply: "reply", ReasonSolicitation: "solicitation",
+	ReasonHold: "hold", ReasonRateLimit: "rate-limit", ReasonCompose: "compose",
 }
 
 func (r Reason) String() string {
@@ -42,21 +50,58 @@ func (r Reason) String() string {
 // and packets that would only go to the controller are dropped.
 func (r Reason) Rate() (perSecond, burst uint32) {
 	switch r {
-	case ReasonMalformed:
+	case ReasonMalformed, ReasonSolicitation:
 		return 100, 100
+	case ReasonCompose:
+		// ICMP errors, whose rate is to be limited (RFC 1812 §4.3.2.8, RFC 4443
+		// §2.4 (f)).
+		return 200, 200
 	case ReasonLearn:
 		return 5000, 5000
 	}
 	return 2000, 2000
 }
 
-// punt sends the packet to the controller, metered by its reason. The meter
-// belongs to the copy: the packet's own way is not limited.
-func punt(r Reason) openflow.Action {
-	return openflow.Controller2{
-		MaxLen: 0xffff, Reason: openflow.ReasonAction,
-		Userdata: []byte{byte(r)}, MeterID: uint32(r),
+// reasonNumbers are the reasons by the names that the action punt knows.
+func reasonNumbers() map[string]uint64 {
+	numbers := make(map[string]uint64)
+	for _, r := range Reasons() {
+		if r != ReasonHold && r != ReasonRateLimit && r != ReasonCompose {
+			numbers[r.String()] = uint64(r)
+		}
 	}
+	return numbers
+}
+
+// puntAction sends the packet to the controller, metered by its reason. The
+// meter belongs to the copy: the packet's own way is not limited.
+func puntAction(op logical.Op, inner []byte, arg uint64) openflow.Action {
+	a := openflow.Controller2{MaxLen: 0xffff, Reason: openflow.ReasonAction, MeterID: openflow.NoMeter}
+	switch op {
+	case logical.OpPunt:
+		a.Userdata = []byte{byte(arg)}
+	case logical.OpHold:
+		a.Userdata, a.Pause = []byte{byte(ReasonHold), byte(arg)}, true
+	case logical.OpRateLimit:
+		a.Userdata, a.Pause = []byte{byte(ReasonRateLimit), byte(arg)}, true
+	default:
+		a.Userdata = append([]byte{byte(ReasonCompose), byte(op)}, binary.BigEndian.AppendUint32(nil, uint32(arg))...)
+		a.Userdata = append(a.Userdata, inner...)
+	}
+	if !a.Pause {
+		a.MeterID = uint32(a.Userdata[0])
+	}
+	return a
+}
+
+// pausedReason is the reason for which the actions pause a packet, if they do.
+func pausedReason(acts []openflow.Action) (Reason, bool) {
+	for _, a := range acts {
+		if c, ok := a.(openflow.Controller2); ok && c.Pause {
+			return Reason(c.Userdata[0]), true
+		}
+	}
+	return 0, false
 }
 
 // Meters returns the meters that every switch has, one per reason.
@@ -95,4 +140,63 @@ func KnownOf(v *openflow.PacketIn2View) Known {
 	flags := v.U64(fieldFlags)
 	has := func(f flag) bool { return flags&(1<<f) != 0 }
 	return Known{Station: has(flagStation), Address: !has(flagAddress) || has(flagOwner) || has(flagStale)}
+}
+
+// Waiting is what a paused packet waits for, and where it came from.
+type Waiting struct {
+	Key    binding.Key // the address: a next hop, or the subject of a rate limit
+	Router uint16      // that the packet is in, 0 for none
+	From   uint32      // network that it came to the router from
+}
+
+// WaitingOf reads from a paused packet-in what it waits for.
+func WaitingOf(v *openflow.PacketIn2View) (Waiting, bool) {
+	if len(v.Userdata) < 2 {
+		return Waiting{}, false
+	}
+	w := Waiting{Router: uint16(v.U64(fieldRouter)), From: uint32(v.U64(fieldFrom)) & networkMask}
+	w.Key.Segment = SegmentOf(v.U64(fieldSegment))
+	if v.Userdata[1] == 4 {
+		w.Key.Addr[10], w.Key.Addr[11] = 0xff, 0xff
+		binary.BigEndian.PutUint32(w.Key.Addr[12:], uint32(v.U64(fieldKey4)))
+		return w, true
+	}
+	for i, word := range key6Words {
+		binary.BigEndian.PutUint32(w.Key.Addr[4*i:], uint32(v.U64(word)))
+	}
+	return w, true
+}
+
+// Composition is a packet that the controller is to make of another one.
+type Composition struct {
+	Op      logical.Op // logical.OpComposeARP and its like
+	Arg     uint32
+	Actions []byte // what is to be done with it, as a packet-out's actions
+}
+
+// composeHead is the length of userdata before the inner actions.
+const composeHead = 6
+
+// CompositionOf reads from a packet-in of ReasonCompose what is to be made. The
+// actions begin with what brings the registers back to what they were.
+func CompositionOf(v *openflow.PacketIn2View) (Composition, bool) {
+	if len(v.Userdata) < composeHead {
+		return Composition{}, false
+	}
+	c := Composition{Op: logical.Op(v.Userdata[1]), Arg: binary.BigEndian.Uint32(v.Userdata[2:])}
+	c.Actions = appendState(nil, v)
+	c.Actions = append(c.Actions, v.Userdata[composeHead:]...)
+	return c, true
+}
+
+// appendState appends the actions that set metadata and registers to what they
+// were when a packet was punted.
+func appendState(b []byte, v *openflow.PacketIn2View) []byte {
+	b = openflow.AppendActions(b, set(fieldSegment, v.U64(fieldSegment)))
+	for n := range 16 {
+		if r := v.Reg(n); r != 0 {
+			b = openflow.AppendActions(b, set(openflow.Reg(n), uint64(r)))
+		}
+	}
+	return b
 }

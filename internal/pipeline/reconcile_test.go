@@ -88,7 +88,7 @@ func TestDifferenceIsExact(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{name: "a foreign flow", command: "add-flow", args: []string{"table=9,priority=7,ip,nw_src=10.0.0.0/8,actions=drop"}, removed: 1},
-		{name: "other actions", command: "--strict mod-flows", args: []string{"table=14,priority=10,metadata=0x64/0xffffff,actions=drop"}, changed: 1},
+		{name: "other actions", command: "--strict mod-flows", args: []string{"table=18,priority=10,metadata=0x64/0xffffff,actions=drop"}, changed: 1},
 		{name: "a flow is gone", command: "--strict del-flows", args: []string{"table=10,priority=0"}, added: 1},
 		{name: "a table is gone", command: "del-flows", args: []string{"table=23"}, added: 64},
 		{name: "another cookie", command: "add-flow", args: []string{"cookie=0x1,table=21,priority=0,actions=drop"}, removed: 1},
@@ -156,6 +156,10 @@ var sorted = cmpopts.SortSlices(func(a, b any) bool { return fmt.Sprint(a) < fmt
 // TestBaseChange changes the base of a connected switch, in an order that the switch takes.
 func TestBaseChange(t *testing.T) {
 	c := ovstest.Start(t, 5).Connect()
+	for _, m := range pipeline.Meters() {
+		c.Send(&m)
+	}
+	c.Barrier()
 	var from pipeline.Base
 	rapid.Check(t, func(r *rapid.T) {
 		to := drawState(r).base
@@ -179,7 +183,7 @@ func TestLease(t *testing.T) {
 	w := ovstest.Worlds()[0]
 	c := ovstest.Start(t, w.Ports).Connect()
 	w.Load(t, c)
-	leased := pipeline.LeasedFlows()
+	leased := pipeline.Leased()
 	if len(leased) == 0 {
 		t.Fatal("no leased flows")
 	}

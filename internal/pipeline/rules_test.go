@@ -1,10 +1,12 @@
 package pipeline_test
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/isat-sdn/isat/internal/flowsim/ovstest"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
 )
@@ -80,20 +82,32 @@ func TestEveryGotoGoesForward(t *testing.T) {
 		}
 		known[uint8(info.Table)] = true
 	}
-	for _, r := range pipeline.Rules() {
-		if r.Doc == "" {
-			t.Errorf("table %d %s: no explanation", r.Table, r.Match)
-		}
-		if !known[uint8(r.Table)] || !known[uint8(r.Next)] {
-			t.Errorf("table %d goes to %d: one is not listed", r.Table, r.Next)
-		}
-		if r.Next != 0 && r.Next <= r.Table {
-			t.Errorf("table %d goes back to %d", r.Table, r.Next)
-		}
-		for _, a := range r.Actions {
-			if s, ok := a.(openflow.Resubmit); ok && !known[s.Table] {
-				t.Errorf("table %d looks into %d, which is not listed", r.Table, s.Table)
+	for _, w := range ovstest.Worlds() {
+		for _, f := range w.Base(t).Logical {
+			if f.Doc == "" || len(f.Mods) == 0 {
+				t.Errorf("table %s %s: no explanation, or no flow", f.Table, f.Match)
 			}
+			if f.Priority >= 1000 != strings.HasPrefix(f.Owner, "policy") {
+				t.Errorf("table %s %s: policies stand above the rest, and this has priority %d", f.Table, f.Match, f.Priority)
+			}
+			for _, m := range f.Mods {
+				checkGoto(t, known, m)
+			}
+		}
+	}
+}
+
+func checkGoto(t *testing.T, known map[uint8]bool, m openflow.FlowMod) {
+	i := m.Instructions
+	if !known[m.TableID] || i.HasGoto && !known[i.GotoTable] {
+		t.Errorf("table %d goes to %d: one is not listed", m.TableID, i.GotoTable)
+	}
+	if i.HasGoto && i.GotoTable <= m.TableID {
+		t.Errorf("table %d goes back to %d", m.TableID, i.GotoTable)
+	}
+	for _, a := range i.Apply {
+		if s, ok := a.(openflow.Resubmit); ok && !known[s.Table] {
+			t.Errorf("table %d looks into %d, which is not listed", m.TableID, s.Table)
 		}
 	}
 }

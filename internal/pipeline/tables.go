@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"fmt"
+
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/openflow"
 	"github.com/isat-sdn/isat/packet"
@@ -9,8 +11,9 @@ import (
 // Table is the number of a flow table.
 type Table uint8
 
-// The tables, in the order in which a packet meets them. The gaps are where
-// virtual addresses and routing go.
+// The tables, in the order in which a packet meets them. The gap is where
+// virtual addresses go. A routed packet is switched again, from l2 on, in the
+// network that it was routed to.
 const (
 	Classify   Table = 0
 	Guard      Table = 1
@@ -22,8 +25,14 @@ const (
 	ReplyNDEnd Table = 7
 	Search     Table = 8
 	L2         Table = 10
-	Flood      Table = 14
-	Deliver    Table = 15
+	Admission  Table = 11
+	IPInput    Table = 12
+	Routing    Table = 13
+	ECMP       Table = 14
+	Resolve    Table = 15
+	Request    Table = 16
+	Flood      Table = 18
+	Deliver    Table = 19
 	Bindings   Table = 20
 	Owners     Table = 21
 	Stations   Table = 22
@@ -49,7 +58,13 @@ func Tables() []TableInfo {
 		{ReplyND, "reply-nd", "an NS with nothing but a source link-layer option becomes an NA; any other goes to the controller, or to the owner itself"},
 		{ReplyNDEnd, "reply-nd-end", "the fields that exist only once the packet is an NA"},
 		{Search, "search", "unknown target: to the controller, which asks the wire. The flow is leased: without a controller it expires and the request is flooded"},
-		{L2, "l2", "known MAC → its port; everything else → flood"},
+		{L2, "l2", "known MAC → its port; a router's MAC → admission; everything else → flood"},
+		{Admission, "admission", "which router is the packet for, and by which of its interfaces does it come in"},
+		{IPInput, "ip-input", "what a router answers itself, and what it does not forward"},
+		{Routing, "routing", "longest prefix → next hop, egress network, source MAC; the TTL is one less"},
+		{ECMP, "ecmp", "which of several next hops of a route"},
+		{Resolve, "resolve", "looks up the next hop in the egress network"},
+		{Request, "request", "found → its MAC is the destination, and l2 switches the packet; not found → the controller holds the packet and searches"},
 		{Flood, "flood", "the network's group: every port of it but the ingress port"},
 		{Deliver, "deliver", "egress port key → port, with the trunk's VLAN tag"},
 		{Bindings, "bindings", "(network, VLAN, address) → MAC. Reached by resubmit. One flow per binding"},
@@ -57,6 +72,42 @@ func Tables() []TableInfo {
 		{Stations, "stations", "(network, VLAN, port key, MAC): this MAC is at home on that port. Reached by resubmit"},
 		{Compare, "compare", "sets a flag if the two operand registers differ, one pair of flows per bit: how an announcement (sender = target) is told from a question"},
 	}
+}
+
+func (t Table) String() string {
+	for _, info := range Tables() {
+		if info.Table == t {
+			return info.Name
+		}
+	}
+	return fmt.Sprint(uint8(t))
+}
+
+// TableByName finds a table by its name.
+func TableByName(name string) (Table, bool) {
+	for _, info := range Tables() {
+		if info.Name == name {
+			return info.Table, true
+		}
+	}
+	return 0, false
+}
+
+// tableNumbers are the tables by the names that actions use.
+func tableNumbers() map[string]uint8 {
+	numbers := make(map[string]uint8)
+	for _, info := range Tables() {
+		numbers[info.Name] = uint8(info.Table)
+	}
+	return numbers
+}
+
+// following is the table that next means.
+func following(t Table) Table {
+	if t == L2 {
+		return Flood
+	}
+	return t + 1
 }
 
 // Registers and metadata, by what they hold. Nothing else in the code names a
@@ -69,44 +120,31 @@ var (
 	// The ingress and egress port keys (binding.PortKey).
 	fieldIngress = openflow.Reg1
 	fieldEgress  = openflow.Reg2
+	// The network that a routed packet came from.
+	fieldFrom = openflow.Reg3
 
 	// Two registers each, 48 bits: the MAC of an owners lookup.
 	fieldOwner   = openflow.XReg2
 	fieldOwnerHi = openflow.Reg4
 	fieldOwnerLo = openflow.Reg5
-	// The operands of compare.
+	// The operands of compare. A router, which is past compare, has the number
+	// of a route there.
 	fieldCompareA = openflow.Reg6
 	fieldCompareB = openflow.Reg7
+	fieldRoute    = openflow.Reg6
 
 	fieldFlags = openflow.Reg8
 
+	// The router in the low 16 bits, the member of a route above.
+	fieldRouter = openflow.Reg9
+
 	// What a bindings lookup found: the MAC in the low 48 bits, and above it
 	// the bits foundBit and routerBit.
-	fieldFound   = openflow.XReg5
-	fieldFoundHi = openflow.Reg10
+	fieldFound = openflow.XReg5
 
 	fieldKey6 = openflow.XXReg3 // IPv6 key of a lookup
 	key6Words = [4]*openflow.Field{openflow.Reg12, openflow.Reg13, openflow.Reg14, openflow.Reg15}
 )
-
-// RegisterInfo documents a register.
-type RegisterInfo struct{ Register, Holds string }
-
-// Registers lists what the registers hold.
-func Registers() []RegisterInfo {
-	return []RegisterInfo{
-		{"metadata[0..23]", "network number"},
-		{"metadata[24..35]", "VLAN inside the network, of frames that hosts tag themselves; 0 if untagged"},
-		{"reg0", "IPv4 key of a lookup"},
-		{"reg1", "ingress port key: port number in the low 16 bits, trunk VLAN above"},
-		{"reg2", "egress port key"},
-		{"xreg2[0..47]", "MAC of an owners lookup"},
-		{"reg6, reg7", "operands of compare"},
-		{"reg8", "flags: 0 station known, 1 owner known, 2 owner known as stale, 3 owner is a router, 4 operands differ, 5 the sender states an address, 6 longer than a plain NS"},
-		{"xreg5", "what a bindings lookup found: MAC in [0..47], router in [62], found in [63]"},
-		{"xxreg3", "IPv6 key of a lookup"},
-	}
-}
 
 // flag is a bit of the flags register.
 type flag uint8

@@ -63,11 +63,11 @@ func drawState(t *rapid.T) *state {
 		}
 		for _, vlan := range []uint16{0, 1, 4094} {
 			if network := rapid.Uint32Range(0, 4).Draw(t, "network"); network != 0 {
-				attachments = append(attachments, fabric.Attachment{Network: network, Key: binding.NewPortKey(number, vlan), Port: number})
+				attachments = append(attachments, fabric.Attachment{Network: network, Key: binding.NewPortKey(number, vlan), Port: number, Name: fmt.Sprintf("p%d@%d", number, vlan)})
 			}
 		}
 	}
-	s := &state{base: pipeline.NewBase(in, attachments)}
+	s := &state{base: pipeline.NewProgram(in).Base(attachments)}
 	if len(attachments) > 0 {
 		s.drawHosts(t, attachments)
 	}

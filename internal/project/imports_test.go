@@ -25,7 +25,7 @@ var layers = []struct {
 	{"decisions on packets, and flows", []string{"internal/resolve", "internal/pipeline"}},
 	{"what a switch has", []string{"internal/fabric"}},
 	{"who lives where, and what was asked for", []string{"internal/binding", "internal/intent"}},
-	{"the objects of the API", []string{"internal/view"}},
+	{"the objects of the API, and the language of flows", []string{"internal/view", "internal/logical"}},
 	{"the wire formats", []string{"openflow", "packet"}},
 }
 
@@ -89,7 +89,7 @@ func TestArrows(t *testing.T) {
 // pure are the packages whose decisions depend on their arguments alone.
 var pure = []string{
 	"openflow", "packet", "internal/intent", "internal/binding", "internal/fabric", "internal/pipeline",
-	"internal/resolve", "internal/flowsim", "internal/core", "internal/view",
+	"internal/resolve", "internal/flowsim", "internal/core", "internal/view", "internal/logical",
 }
 
 // impure imports, with the reason. What begins with the name and a slash is

@@ -53,9 +53,15 @@ type Asker struct {
 	At    binding.Location
 	MAC   packet.MAC
 	Frame []byte // the searches keep it: give a copy
+	// Everywhere says that Frame is a question of isat's own, which goes to
+	// every switch, and that no answer is waited for: a router asks.
+	Everywhere bool
 }
 
 func (a Asker) placeless() bool { return a.At == binding.Location{} }
+
+// ToAll says whether the asker's question is put on every switch.
+func (a Asker) ToAll() bool { return a.Everywhere || a.placeless() }
 
 // Asking is the verdict on a question whose answer is not known.
 type Asking uint8
@@ -90,9 +96,10 @@ type Request struct {
 
 // End is a search that found nobody.
 type End struct {
-	Key   binding.Key
-	Sent  int
-	Began int64
+	Key        binding.Key
+	Sent       int
+	Began      int64
+	Everywhere bool // a router asked, too
 }
 
 // Found is a search that a binding ended.
@@ -117,7 +124,7 @@ type search struct {
 }
 
 func (q *search) reaches(onSwitch uint64) bool {
-	return q.askers[0].At == (binding.Location{}) || slices.Contains(q.reached, onSwitch)
+	return q.askers[0].ToAll() || slices.Contains(q.reached, onSwitch)
 }
 
 type silence struct {
@@ -219,6 +226,9 @@ func (s *Searches) start(now int64, key binding.Key, asker Asker) {
 // but what another switch hears of it came through the place where it asked
 // first, and there it waits on.
 func (s *Searches) join(q *search, asker Asker) Asking {
+	if asker.Everywhere {
+		return s.joinEverywhere(q, asker)
+	}
 	if !q.reaches(asker.At.Switch) {
 		q.reached = append(q.reached, asker.At.Switch)
 		return Spread
@@ -233,6 +243,15 @@ func (s *Searches) join(q *search, asker Asker) Asking {
 		return RefusedParked
 	}
 	q.askers = append(q.askers, asker)
+	return Joined
+}
+
+// joinEverywhere makes a search that a host began one on every switch, from its
+// next request on.
+func (s *Searches) joinEverywhere(q *search, asker Asker) Asking {
+	if !q.askers[0].ToAll() {
+		q.askers = slices.Insert(q.askers, 0, asker)
+	}
 	return Joined
 }
 
@@ -267,6 +286,11 @@ func (s *Searches) Found(key binding.Key) (Found, bool) {
 // enough to be answered for (conformance L4).
 func (s *Searches) SignOfLife(key binding.Key) { delete(s.silent, key) }
 
+// SilentFor is the time, in nanoseconds, for which an address is not searched.
+func (s *Searches) SilentFor(now int64, key binding.Key) int64 {
+	return max(s.silent[key].until-now, 0)
+}
+
 // Forget drops the searches and parked askers of a place that is gone.
 func (s *Searches) Forget(at binding.Location) {
 	for _, q := range s.active {
@@ -295,7 +319,7 @@ func (s *Searches) Tick(now int64) (requests []Request, ends []End) {
 		if q.sent >= s.limits.Tries {
 			s.end(q)
 			s.fallSilent(now, q.key)
-			ends = append(ends, End{q.key, q.sent, q.began})
+			ends = append(ends, End{q.key, q.sent, q.began, q.askers[0].Everywhere})
 			continue
 		}
 		q.sent++

@@ -72,7 +72,7 @@ func TestOneRequestPerSecond(t *testing.T) {
 	if len(sent) != 2 || sent[0] != second || sent[1] != 2*second {
 		t.Errorf("repeated at %v", sent)
 	}
-	if len(gaveUp) != 1 || gaveUp[0] != (End{key, 3, 0}) {
+	if len(gaveUp) != 1 || gaveUp[0] != (End{Key: key, Sent: 3}) {
 		t.Errorf("gave up: %+v", gaveUp)
 	}
 	if searches, parked, silent := s.Counts(); searches+parked+silent != 0 {

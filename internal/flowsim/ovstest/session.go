@@ -58,6 +58,15 @@ func (c *Session) SendBytes(b []byte) {
 	}
 }
 
+// AskForInvalidTTL asks for packet-ins about packets whose time to live is over, too, which a switch
+// does not send otherwise (OpenFlow 1.3.5 §A.3.10).
+func (c *Session) AskForInvalidTTL() {
+	c.s.t.Helper()
+	const reasons = 1<<openflow.ReasonNoMatch | 1<<openflow.ReasonAction | 1<<openflow.ReasonInvalidTTL
+	c.Send(&openflow.SetAsync{AsyncConfig: openflow.AsyncConfig{PacketIn: [2]uint32{reasons, 0}}})
+	c.Barrier()
+}
+
 // receive gives the next message, and answers echo requests.
 func (c *Session) receive() openflow.Message {
 	c.s.t.Helper()

@@ -71,6 +71,25 @@ func (w *Wire) ports() []uint32 {
 // AddSyncFlow adds the wire's flow again after a test has removed it.
 func (w *Wire) AddSyncFlow() {
 	w.s.t.Helper()
+	w.session.Send(w.syncFlow())
+	w.session.Barrier()
+}
+
+// Replace deletes all flows and adds others. It has the switch forget what it cached of the old ones:
+// otherwise it would handle packets by them for some time.
+func (w *Wire) Replace(flows []openflow.FlowMod) {
+	w.s.t.Helper()
+	messages := []openflow.Message{openflow.NewFlowMod(openflow.FlowDelete, openflow.TableAll, 0), w.syncFlow()}
+	for i := range flows {
+		messages = append(messages, &flows[i])
+	}
+	w.session.Bundle(messages)
+	if _, err := w.s.Ctl("revalidator/purge"); err != nil {
+		w.s.t.Fatal(err)
+	}
+}
+
+func (w *Wire) syncFlow() *openflow.FlowMod {
 	acts := []openflow.Action{openflow.Output{Port: openflow.PortInPort}}
 	for _, p := range w.ports() {
 		acts = append(acts, openflow.Output{Port: p})
@@ -78,8 +97,7 @@ func (w *Wire) AddSyncFlow() {
 	f := openflow.NewFlowMod(openflow.FlowAdd, 0, 0xffff)
 	f.Match = f.Match.U16(openflow.EthType, syncType)
 	f.Instructions.Apply = append(acts, openflow.Controller([]byte{syncUserdata}))
-	w.session.Send(f)
-	w.session.Barrier()
+	return f
 }
 
 // awaitConnections sends sync frames until one comes out of every port: the switch accepts the
@@ -189,6 +207,14 @@ func (w *Wire) Send(port uint32, frame []byte) Seen {
 func (w *Wire) Drain() {
 	w.s.t.Helper()
 	w.settle(1)
+}
+
+// Resume lets a paused packet go on, and returns what the switch did.
+func (w *Wire) Resume(in openflow.PacketIn2) Seen {
+	w.s.t.Helper()
+	w.session.Send(&openflow.Resume{PacketIn2: in})
+	w.session.Barrier()
+	return w.settle(1)
 }
 
 // PacketOut has the controller send a packet with encoded actions, and returns what the switch did.

@@ -77,7 +77,7 @@ func (h Host) flows() []openflow.FlowMod {
 // Intent parses the world's intent.
 func (w World) Intent(t testing.TB) *intent.Intent {
 	t.Helper()
-	in, err := intent.Parse(w.Name, []byte(w.Text))
+	in, err := intent.ParseWith(w.Name, []byte(w.Text), pipeline.CheckPolicy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func (w World) Attachments(t testing.TB) []fabric.Attachment {
 // Base is what the switch has apart from its hosts.
 func (w World) Base(t testing.TB) pipeline.Base {
 	t.Helper()
-	return pipeline.NewBase(w.Intent(t), w.Attachments(t))
+	return pipeline.NewProgram(w.Intent(t)).Base(w.Attachments(t))
 }
 
 // Flows are all flows that the switch should have.
@@ -150,7 +150,7 @@ func ips(list ...string) []netip.Addr {
 func mac(last byte) packet.MAC { return packet.MAC{0x02, 0, 0, 0, 0, last} }
 
 // Worlds are the worlds that tests go through.
-func Worlds() []World { return []World{defaultWorld(), networksWorld(), emptyWorld()} }
+func Worlds() []World { return []World{defaultWorld(), networksWorld(), emptyWorld(), routersWorld()} }
 
 // defaultWorld is a switch without any configuration, and hosts of every kind on it.
 func defaultWorld() World {

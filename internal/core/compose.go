@@ -1,0 +1,27 @@
+package core
+
+import (
+	"errors"
+
+	"github.com/isat-sdn/isat/internal/logical"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// compose makes the packet that a logical action such as icmp4 { … } begins
+// with.
+func compose(c pipeline.Composition, frame []byte) ([]byte, error) {
+	switch c.Op {
+	case logical.OpComposeARP:
+		return packet.AppendComposedARP(nil, frame)
+	case logical.OpComposeNS:
+		return packet.AppendComposedNS(nil, frame)
+	case logical.OpComposeNA:
+		return packet.AppendComposedNA(nil, frame)
+	case logical.OpComposeICMP4:
+		return packet.AppendComposedICMP4(nil, frame, uint16(c.Arg))
+	case logical.OpComposeICMP6:
+		return packet.AppendComposedICMP6(nil, frame, c.Arg)
+	}
+	return nil, errors.New("nothing that can be composed")
+}

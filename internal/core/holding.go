@@ -1,0 +1,265 @@
+package core
+
+import (
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// holdPacket keeps a packet until its next hop is known, and has that searched: once a
+// second, whoever asks.
+func (c *Core) holdPacket(sw *switchState, e *Paused) {
+	key := e.Waiting.Key
+	if b := c.table.Lookup(key); b != nil && b.State == binding.Reachable {
+		// The packet met a flow that was on its way, or one that is missing.
+		if c.now-b.Learned >= settled {
+			sw.sendBinding(binding.Change{New: b})
+		}
+		c.counters.resumed++
+		sw.out = append(sw.out, e.Resume...)
+		return
+	}
+	at, ok := c.routers.find(e.Waiting.Router, key.Network)
+	if !ok {
+		c.counters.stray++
+		return
+	}
+	c.countDrops(c.holds.Hold(c.now, key, resolve.Held{
+		Switch: sw.ID, Router: e.Waiting.Router, From: e.Waiting.From, Resume: e.Resume, Frame: e.Frame}))
+	c.counters.held++
+	asker := resolve.Asker{At: binding.Location{Switch: sw.ID, Port: e.Port}, MAC: at.MAC,
+		Frame: routerRequest(at, key), Everywhere: true}
+	verdict := c.searches.Ask(c.now, key, asker)
+	c.counters.asking[verdict]++
+	switch verdict {
+	case resolve.Started:
+		c.solicit(key, asker, 1)
+	case resolve.Silent:
+		c.silence(key)
+		c.counters.heldUnanswered += uint64(len(c.holds.Take(key)))
+	case resolve.RefusedPort, resolve.RefusedNet:
+		c.counters.heldRefused += uint64(len(c.holds.Take(key)))
+	}
+}
+
+func (c *Core) countDrops(d resolve.Drops) {
+	c.counters.heldDropped[0] += uint64(d.PerNextHop)
+	c.counters.heldDropped[1] += uint64(d.Bytes)
+}
+
+// routerRequest is the question of a router's interface for a next hop, from the
+// interface's own address (RFC 826; RFC 4861 §7.2.2).
+func routerRequest(i *intent.Interface, key binding.Key) []byte {
+	source := pipeline.SourceFor(i, key.IP())
+	if key.Is4() {
+		request := packet.ARP{Op: packet.ARPRequest, SHA: i.MAC, TPA: [4]byte(key.Addr[12:])}
+		if source.IsValid() {
+			request.SPA = source.As4()
+		}
+		return packet.AppendARP(nil, packet.Broadcast, i.MAC, false, 0, &request)
+	}
+	group := packet.SolicitedNode(key.Addr)
+	return packet.AppendNS(nil, packet.MulticastMAC(group), i.MAC, false, 0, source.As16(), group, key.Addr, &i.MAC, nil)
+}
+
+// resume lets go on what waits for an address that is known now. The flows that
+// say so are among the messages before.
+func (c *Core) resume(key binding.Key) {
+	for _, h := range c.holds.Take(key) {
+		sw := c.switches[h.Switch]
+		if sw == nil || sw.state == away {
+			c.counters.heldLost++
+			continue
+		}
+		c.counters.resumed++
+		sw.out = append(sw.out, h.Resume...)
+	}
+}
+
+// nextHopSilent ends the wait for a next hop that nobody answered for: the
+// senders are told, and as long as it is silent the switches drop.
+func (c *Core) nextHopSilent(key binding.Key) {
+	c.silence(key)
+	held := c.holds.Take(key)
+	c.counters.heldUnanswered += uint64(len(held))
+	c.tellUnreachable(held)
+}
+
+// heldTooLong gives up packets whose time is over before the search is.
+func (c *Core) heldTooLong(held []resolve.Held) {
+	c.counters.heldExpired += uint64(len(held))
+	c.tellUnreachable(held)
+}
+
+// maxSilenced bounds the next hops for which switches have a flow that drops.
+const maxSilenced = 16384
+
+// silence has the switches drop what they route to a next hop that is not
+// searched for a while.
+func (c *Core) silence(key binding.Key) {
+	left := c.searches.SilentFor(c.now, key)
+	if left == 0 {
+		return
+	}
+	if len(c.silenced) >= maxSilenced {
+		maps.DeleteFunc(c.silenced, func(_ binding.Key, until int64) bool { return until <= c.now })
+	}
+	if len(c.silenced) >= maxSilenced {
+		return // what is punted for it is dropped here
+	}
+	seconds := (left + int64(time.Second) - 1) / int64(time.Second)
+	c.silenced[key] = c.now + seconds*int64(time.Second)
+	for _, sw := range c.switches {
+		sw.add(pipeline.SilentFlow(key, uint16(seconds)))
+	}
+}
+
+// heard ends the silence of an address (conformance L4).
+func (c *Core) heard(key binding.Key) {
+	c.searches.SignOfLife(key)
+	until, silenced := c.silenced[key]
+	if !silenced {
+		return
+	}
+	delete(c.silenced, key)
+	if until <= c.now {
+		return // the flows are gone by themselves
+	}
+	for _, sw := range c.switches {
+		sw.remove(pipeline.SilentFlow(key, 0))
+	}
+}
+
+// tellUnreachable sends ICMP errors about packets that had the same next hop,
+// one to each sender.
+func (c *Core) tellUnreachable(held []resolve.Held) {
+	told := make(map[netip.Addr]bool)
+	for i := range held {
+		c.tellSender(&held[i], told)
+	}
+}
+
+func (c *Core) tellSender(h *resolve.Held, told map[netip.Addr]bool) {
+	sw := c.switches[h.Switch]
+	router, ok := c.intent.RouterByNumber(h.Router)
+	if sw == nil || sw.state == away || !ok {
+		return
+	}
+	from, ok := router.InterfaceOn(h.From)
+	if !ok {
+		return // an error of the router's own: nothing is said about errors
+	}
+	frame, is4, err := composeUnreachable(h.Frame)
+	if err != nil {
+		c.counters.exempt++
+		return
+	}
+	sender := senderOf(frame, is4)
+	if told[sender] || !c.errors.take(c.now) {
+		return
+	}
+	told[sender] = true
+	actions, err := c.program.Unreachable(router, from, is4)
+	if err != nil {
+		return // the interface has no address of that family
+	}
+	c.counters.icmpErrors++
+	sw.out = openflow.AppendPacketOut(sw.out, xid, openflow.PortController, actions, frame)
+}
+
+func composeUnreachable(frame []byte) (out []byte, is4 bool, err error) {
+	if out, err = packet.AppendComposedICMP4(nil, frame, 0); err != packet.ErrNotIPv4 {
+		return out, true, err
+	}
+	out, err = packet.AppendComposedICMP6(nil, frame, 0)
+	return out, false, err
+}
+
+// senderOf reads the source address of a frame that was composed without a tag.
+func senderOf(frame []byte, is4 bool) netip.Addr {
+	if is4 {
+		return netip.AddrFrom4([4]byte(frame[26:30]))
+	}
+	return netip.AddrFrom16([16]byte(frame[22:38]))
+}
+
+// bucket limits a rate: each take needs a token, and rate of them come in a
+// second, as many as can be saved.
+type bucket struct {
+	rate   int64
+	tokens int64 // in nanoseconds' worth of them
+	last   int64
+}
+
+func (b *bucket) take(now int64) bool {
+	const second = int64(time.Second)
+	b.tokens = min(b.tokens+(now-b.last)*b.rate, second*b.rate)
+	b.last = now
+	if b.tokens < second {
+		return false
+	}
+	b.tokens -= second
+	return true
+}
+
+// limit lets a packet go on if none did for its address within a second.
+func (c *Core) limit(sw *switchState, e *Paused) {
+	key := e.Waiting.Key
+	if last, ok := c.limited[key]; ok && c.now-last < int64(time.Second) {
+		c.counters.limited++
+		return
+	}
+	if len(c.limited) >= maxLimited {
+		maps.DeleteFunc(c.limited, func(_ binding.Key, last int64) bool { return c.now-last >= int64(time.Second) })
+	}
+	if len(c.limited) >= maxLimited {
+		c.counters.limited++
+		return
+	}
+	c.limited[key] = c.now
+	c.counters.resumed++
+	sw.out = append(sw.out, e.Resume...)
+}
+
+// maxLimited bounds the addresses of rate limits that are remembered.
+const maxLimited = 4096
+
+func (e Paused) apply(c *Core) {
+	reason := pipeline.ReasonHold
+	if e.Limit {
+		reason = pipeline.ReasonRateLimit
+	}
+	c.counters.punts[reason]++
+	sw := c.switches[e.Switch]
+	switch {
+	case sw == nil || sw.state == away:
+		c.counters.stray++
+	case e.Limit:
+		c.limit(sw, &e)
+	default:
+		c.holdPacket(sw, &e)
+	}
+}
+
+func (e Composed) apply(c *Core) {
+	c.counters.punts[pipeline.ReasonCompose]++
+	sw := c.switches[e.Switch]
+	if sw == nil || sw.state == away {
+		c.counters.stray++
+		return
+	}
+	frame, err := compose(e.Make, e.Frame)
+	if err != nil {
+		c.counters.exempt++
+		return
+	}
+	c.counters.composed[e.Make.Op]++
+	sw.out = openflow.AppendPacketOut(sw.out, xid, e.InPort, e.Make.Actions, frame)
+}

@@ -1,0 +1,285 @@
+package core
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"net/netip"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// port of a router: its number and the network that it is on.
+type routerPort struct {
+	router  uint16
+	network uint32
+}
+
+// routers are the interfaces of the intent's routers, and what they tell of
+// themselves on their own account.
+type routers struct {
+	interfaces map[routerPort]*intent.Interface
+	advertised map[routerPort]*schedule
+	announced  map[uplink]*schedule
+}
+
+// uplink is an interface of a router at an uplink port.
+type uplink struct {
+	routerPort
+	at binding.Location
+}
+
+// schedule is when something is said next, and how often it was.
+type schedule struct {
+	due  int64 // 0: never again
+	said int
+}
+
+func newRouters() routers {
+	return routers{interfaces: make(map[routerPort]*intent.Interface),
+		advertised: make(map[routerPort]*schedule), announced: make(map[uplink]*schedule)}
+}
+
+func (r *routers) find(router uint16, network uint32) (*intent.Interface, bool) {
+	i, ok := r.interfaces[routerPort{router, network}]
+	return i, ok
+}
+
+// setRouters takes over the routers of a new intent. Whoever stops to
+// advertise says so (RFC 4861 §6.2.5).
+func (c *Core) setRouters(in *intent.Intent) {
+	before := c.routers.interfaces
+	c.routers.interfaces = make(map[routerPort]*intent.Interface)
+	for r := range in.Routers {
+		router := &in.Routers[r]
+		for i := range router.Interfaces {
+			at := routerPort{router.Number, router.Interfaces[i].NetworkNumber}
+			c.routers.interfaces[at] = &router.Interfaces[i]
+		}
+	}
+	for at, was := range before {
+		is := c.routers.interfaces[at]
+		if was.Advertise != nil && (is == nil || is.Advertise == nil || is.MAC != was.MAC) {
+			last := *was.Advertise
+			last.Lifetime = 0
+			ending := *was
+			ending.Advertise = &last
+			c.advertise(at.network, &ending)
+			delete(c.routers.advertised, at)
+		}
+		if is == nil {
+			delete(c.routers.advertised, at)
+		}
+	}
+	for at, i := range c.routers.interfaces {
+		if was := before[at]; i.Advertise != nil && (c.routers.advertised[at] == nil || !sameInterface(was, i)) {
+			c.routers.advertised[at] = &schedule{due: c.now}
+		}
+	}
+}
+
+// sameInterface says whether two advertise the same.
+func sameInterface(a, b *intent.Interface) bool {
+	return string(advertisement(a)) == string(advertisement(b))
+}
+
+// Times of router advertisements (RFC 4861 §10).
+const (
+	initialInterval = 16 * time.Second // MAX_INITIAL_RTR_ADVERT_INTERVAL
+	initialCount    = 3                // MAX_INITIAL_RTR_ADVERTISEMENTS
+)
+
+// Lifetimes of advertised prefixes (RFC 4861 §6.2.1).
+const (
+	validLifetime     = 2592000 * time.Second
+	preferredLifetime = 604800 * time.Second
+)
+
+// tickRouters sends what is due of advertisements and announcements.
+func (c *Core) tickRouters() {
+	for at, s := range c.routers.advertised {
+		if s.due > c.now {
+			continue
+		}
+		i := c.routers.interfaces[at]
+		c.advertise(at.network, i)
+		s.said++
+		s.due = c.now + int64(nextAdvertisement(at, i.Advertise, s.said))
+	}
+	for at, s := range c.routers.announced {
+		if s.due == 0 || s.due > c.now {
+			continue
+		}
+		c.announce(at)
+		if s.said++; s.said < announceCount {
+			s.due = c.now + announceInterval
+		} else {
+			s.due = 0
+		}
+	}
+}
+
+// nextAdvertisement is the time to the next advertisement, between a third of
+// the interval and the whole (RFC 4861 §6.2.4). It depends on the interface and
+// the count only, so that a run can be repeated.
+func nextAdvertisement(at routerPort, a *intent.Advertise, said int) time.Duration {
+	least := a.Interval / 3
+	h := fnv.New64a()
+	_ = binary.Write(h, binary.BigEndian, [3]uint32{uint32(at.router), at.network, uint32(said)})
+	d := least + time.Duration(h.Sum64()>>1)%(a.Interval-least+1)
+	if said < initialCount {
+		d = min(d, initialInterval)
+	}
+	return d
+}
+
+// nextRouters is when tickRouters has something to do.
+func (c *Core) nextRouters(earlier func(int64)) {
+	for _, s := range c.routers.advertised {
+		earlier(s.due)
+	}
+	for _, s := range c.routers.announced {
+		if s.due != 0 {
+			earlier(s.due)
+		}
+	}
+}
+
+// advertise sends a router advertisement to everybody in a network.
+func (c *Core) advertise(network uint32, i *intent.Interface) {
+	c.counters.advertisements++
+	c.floodEverywhere(binding.Segment{Network: network}, advertisement(i))
+}
+
+// advertisement is an interface's advertisement to all nodes, nil if it has
+// none.
+func advertisement(i *intent.Interface) []byte {
+	if i == nil || i.Advertise == nil {
+		return nil
+	}
+	group := packet.AllNodes()
+	return advertisementTo(i, packet.MulticastMAC(group), group)
+}
+
+func advertisementTo(i *intent.Interface, mac packet.MAC, ip [16]byte) []byte {
+	a := i.Advertise
+	ra := packet.RouterAdvertisement{
+		HopLimit: 64, Managed: a.Managed, Other: a.Other, Lifetime: a.Lifetime, MTU: a.MTU, SourceMAC: i.MAC,
+		RDNSS: a.RDNSS, DNSSL: a.DNSSL,
+		RDNSSLifetime: 3 * a.Interval, // RFC 8106 §5.1
+	}
+	for _, own := range i.Addresses {
+		if own.Addr().Is6() {
+			ra.Prefixes = append(ra.Prefixes, packet.RAPrefix{Prefix: own.Masked(), OnLink: true,
+				Autonomous: own.Bits() == 64, // RFC 4862 §5.5.3 (d): with the interface identifiers of Ethernet
+				Valid:      validLifetime, Preferred: preferredLifetime})
+		}
+	}
+	return packet.AppendRA(nil, mac, i.MAC, false, 0, i.LinkLocal().As16(), ip, &ra)
+}
+
+// solicited answers a host that asks for a router: it alone, and at once. The
+// delay of RFC 4861 §6.2.6 keeps several routers apart; the switches are one.
+func (c *Core) solicited(sw *switchState, e *Punt) {
+	var frame packet.Frame
+	var rs packet.RS
+	if frame.Parse(e.Frame) != nil || frame.EtherType != packet.EtherTypeIPv6 {
+		return
+	}
+	if err := rs.Parse(frame.Payload); err != nil {
+		if reason, malformed := packet.ReasonOf(err); malformed {
+			c.counters.malformed[reason]++
+		}
+		return
+	}
+	to := rs.Src
+	if netip.AddrFrom16(to).IsUnspecified() {
+		to = packet.AllNodes() // in a frame for the host alone (RFC 6085)
+	}
+	for at, i := range c.routers.interfaces {
+		if at.network == e.Segment.Network && i.Advertise != nil {
+			c.counters.advertisements++
+			c.deliver(binding.Location{Switch: sw.ID, Port: e.Port}, advertisementTo(i, frame.Src, to))
+		}
+	}
+}
+
+// Announcements of a router's own addresses at an uplink (conformance N11).
+const (
+	announceCount    = 3
+	announceInterval = int64(2 * time.Second)
+)
+
+// findUplinks begins to announce at uplinks that are new, and forgets those that
+// are gone.
+func (c *Core) findUplinks(sw *switchState) {
+	here := make(map[uplink]bool)
+	if sw.state == connected {
+		for _, a := range sw.attachments {
+			if !a.Uplink || !sw.Ports[a.Port].Up {
+				continue
+			}
+			for at := range c.routers.interfaces {
+				if at.network == a.Network {
+					here[uplink{at, binding.Location{Switch: sw.ID, Port: a.Key}}] = true
+				}
+			}
+		}
+	}
+	for at := range here {
+		if c.routers.announced[at] == nil {
+			c.routers.announced[at] = &schedule{due: c.now}
+		}
+	}
+	for at := range c.routers.announced {
+		if at.at.Switch == sw.ID && !here[at] {
+			delete(c.routers.announced, at)
+		}
+	}
+}
+
+// announce tells the network behind an uplink whose addresses a router has: ARP
+// announcements (RFC 5227 §2.3) and unsolicited NAs (RFC 4861 §7.2.6).
+func (c *Core) announce(at uplink) {
+	i := c.routers.interfaces[at.routerPort]
+	for _, own := range i.Addresses {
+		c.counters.announcements++
+		c.deliver(at.at, announcement(i.MAC, own.Addr()))
+	}
+	if i.HasIPv6() {
+		c.counters.announcements++
+		c.deliver(at.at, announcement(i.MAC, i.LinkLocal()))
+	}
+}
+
+func announcement(mac packet.MAC, ip netip.Addr) []byte {
+	if ip.Is4() {
+		return packet.AppendARP(nil, packet.Broadcast, mac, false, 0,
+			&packet.ARP{Op: packet.ARPRequest, SHA: mac, SPA: ip.As4(), TPA: ip.As4()})
+	}
+	group := packet.AllNodes()
+	return packet.AppendNA(nil, packet.MulticastMAC(group), mac, false, 0, ip.As16(), group, ip.As16(), mac, true, false, true)
+}
+
+// ownAddresses are the bindings of the routers' interfaces.
+func ownAddresses(in *intent.Intent) []binding.Permitted {
+	var want []binding.Permitted
+	for r := range in.Routers {
+		for n := range in.Routers[r].Interfaces {
+			i := &in.Routers[r].Interfaces[n]
+			add := func(ip netip.Addr) {
+				want = append(want, binding.Permitted{Key: binding.NewKey(binding.Segment{Network: i.NetworkNumber}, ip),
+					MACs: []packet.MAC{i.MAC}, Origin: binding.Gateway, Router: true})
+			}
+			for _, own := range i.Addresses {
+				add(own.Addr())
+			}
+			if i.HasIPv6() {
+				add(i.LinkLocal())
+			}
+		}
+	}
+	return want
+}

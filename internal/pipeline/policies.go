@@ -1,0 +1,131 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/logical"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// Policies stand above all of isat's own rules, in their own order.
+const policyBase = 1000
+
+// policyTables are the tables that take policies: every packet meets guard, and
+// next goes on; routed ones meet ip-input, likewise; l2 decides where a packet
+// goes.
+func policyTables() []Table { return []Table{Guard, L2, IPInput} }
+
+// policySymbols are the pipeline's, where policies may write only the packet
+// and the egress port.
+var policySymbols = sync.OnceValue(func() *logical.Symbols {
+	s := logical.NewSymbols()
+	s.AddPacketFields()
+	addRegisters(s)
+	for _, f := range pipelineFields() {
+		f.ReadOnly = f.Name != "outport"
+		s.AddField(f)
+	}
+	return s
+})
+
+// policyTarget is a table's target without what only isat may do.
+func policyTarget(t Table, names logical.Names) *logical.Target {
+	out := target(t, names)
+	out.Reasons = nil
+	out.Tables = make(map[string]uint8)
+	for _, to := range []Table{L2, Flood, Deliver} {
+		out.Tables[to.String()] = uint8(to)
+	}
+	return out
+}
+
+// policyRule is the rule of a policy. ok is false if its table does not exist.
+func policyRule(p *intent.Policy) (r Rule, ok bool) {
+	table, ok := TableByName(p.Table)
+	return Rule{Table: table, Priority: policyBase + p.Priority, Match: p.Match, Actions: p.Actions,
+		Doc: "a policy of the operator", Owner: fmt.Sprintf("policy %q", p.Name)}, ok && slices.Contains(policyTables(), table)
+}
+
+// CheckPolicy says what is wrong with a policy, nil if nothing is. Names of
+// ports, networks and routers need not exist: a policy about one that does not
+// matches nothing.
+func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
+	rule, ok := policyRule(p)
+	if !ok {
+		var names []string
+		for _, t := range policyTables() {
+			names = append(names, t.String())
+		}
+		return &intent.PolicyFault{Key: "table", Message: fmt.Sprintf("table %q takes no policies: want one of %s", p.Table, strings.Join(names, ", "))}
+	}
+	anyName := func(*logical.Field, string) (uint64, bool) { return 1, true }
+	flow, err := newPolicyCompiler(anyName).compile(rule)
+	if err != nil {
+		return policyFault(err)
+	}
+	for _, mod := range flow.Mods {
+		for _, a := range mod.Instructions.Apply {
+			if why := forbidden(a); why != "" {
+				return &intent.PolicyFault{Key: "actions", Message: why}
+			}
+		}
+	}
+	return nil
+}
+
+func newPolicyCompiler(names logical.Names) *compiler {
+	c := newCompiler(spacePolicies, names)
+	c.symbols, c.target = policySymbols(), policyTarget
+	return c
+}
+
+func policyFault(err error) *intent.PolicyFault {
+	f := &intent.PolicyFault{Message: err.Error()}
+	var in *compileError
+	if errors.As(err, &in) {
+		f.Key, f.Message = in.part, in.err.Error()
+	}
+	var at *logical.Error
+	if errors.As(err, &at) {
+		f.Offset = utf8.RuneCountInString(at.Text[:min(at.Offset, len(at.Text))])
+	}
+	return f
+}
+
+// forbidden says why a policy must not do this, "" if it may.
+func forbidden(a openflow.Action) string {
+	switch a := a.(type) {
+	case openflow.Group:
+		return "group is isat's own: want next(flood) to send a packet to all of its network"
+	case openflow.Controller2:
+		if reason := Reason(a.Userdata[0]); reason != ReasonCompose && reason != ReasonRateLimit {
+			return fmt.Sprintf("an action that punts for %s is isat's own: want one of drop, next, output, send, assignments, icmp4 or icmp6", reason)
+		}
+	case openflow.Resubmit:
+		if !slices.Contains([]Table{L2, Flood, Deliver, Bindings}, Table(a.Table)) {
+			return fmt.Sprintf("table %d is not one that a policy may go to: want next, next(l2), next(flood) or output", a.Table)
+		}
+	}
+	return ""
+}
+
+// policyFlows compiles the policies for a switch.
+func policyFlows(policies []intent.Policy, names logical.Names) []Flow {
+	c := newPolicyCompiler(names)
+	var flows []Flow
+	for i := range policies {
+		rule, _ := policyRule(&policies[i])
+		f, err := c.compile(rule)
+		if err != nil {
+			panic(fmt.Sprintf("pipeline: policy %q was not checked: %v", policies[i].Name, err))
+		}
+		flows = append(flows, f)
+	}
+	return flows
+}

@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/logical"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// Base is what a switch has apart from its bindings and stations: what the
+// logical flows are there, and the groups and meters that they use.
+type Base struct {
+	Logical []Flow
+	Flows   []openflow.FlowMod // of all logical flows
+	Groups  []openflow.GroupMod
+	Meters  []openflow.MeterMod
+}
+
+// Program is an intent as logical flows. It does not change.
+type Program struct {
+	intent  *intent.Intent
+	routers []Flow // the same on every switch
+	numbers map[string]uint64
+	router  map[string]uint64
+}
+
+// staticRules are the rules that every switch has.
+func staticRules() []Rule {
+	return slices.Concat(guardRules(), learnRules(), puntRules(), answerRules(), replyRules(), replyNDRules(), replyNDEndRules(),
+		searchRules(), l2Rules(), admissionRules(), ipInputRules(), routingRules(), resolveRules(), requestRules(), compareRules())
+}
+
+// staticFlows are compiled once: they do not depend on anything.
+var staticFlows = sync.OnceValue(func() []Flow {
+	return newCompiler(spaceStatic, nil).all(staticRules())
+})
+
+// NewProgram compiles an intent. The policies must have been checked, see
+// CheckPolicy.
+func NewProgram(in *intent.Intent) *Program {
+	p := &Program{intent: in, numbers: make(map[string]uint64), router: make(map[string]uint64)}
+	for i := range in.Networks {
+		p.numbers[in.Networks[i].Name] = uint64(in.Networks[i].Number)
+	}
+	var rules []Rule
+	for i := range in.Routers {
+		p.router[in.Routers[i].Name] = uint64(in.Routers[i].Number)
+		rules = append(rules, newRouter(&in.Routers[i]).rules()...)
+	}
+	p.routers = newCompiler(spaceRouters, p.names(nil)).all(rules)
+	return p
+}
+
+// names resolves the strings of logical flows on a switch with the given
+// attachments.
+func (p *Program) names(attachments []fabric.Attachment) logical.Names {
+	ports := make(map[string]uint64, len(attachments))
+	for _, a := range attachments {
+		ports[a.Name] = uint64(a.Key)
+	}
+	return func(f *logical.Field, name string) (n uint64, ok bool) {
+		switch f.Name {
+		case "network", "ingress.network":
+			n, ok = p.numbers[name]
+		case "router":
+			n, ok = p.router[name]
+		default:
+			n, ok = ports[name]
+		}
+		return n, ok
+	}
+}
+
+// Base makes the base of a switch with the given attachments.
+func (p *Program) Base(attachments []fabric.Attachment) Base {
+	base := Base{Logical: slices.Concat(staticFlows(), p.routers)}
+	names := p.names(attachments)
+	members := make(map[uint32][]fabric.Attachment)
+	var rules []Rule
+	for _, a := range attachments {
+		network, _ := p.intent.ByNumber(a.Network)
+		rules = append(rules, owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), deliverRules(a))...)
+		members[a.Network] = append(members[a.Network], a)
+	}
+	for i := range p.intent.Networks {
+		n := &p.intent.Networks[i]
+		if len(members[n.Number]) == 0 {
+			continue
+		}
+		rules = append(rules, networkRules(n)...)
+		base.Groups = append(base.Groups, floodGroup(n.Number, members[n.Number]))
+	}
+	base.Logical = append(base.Logical, newCompiler(spacePorts, names).all(rules)...)
+	base.Logical = append(base.Logical, policyFlows(p.intent.Policies, names)...)
+	for _, f := range base.Logical {
+		base.Flows = append(base.Flows, f.Mods...)
+	}
+	base.Meters = Meters()
+	return base
+}
+
+// networkRules are what a network needs on a switch that has ports of it.
+func networkRules(n *intent.Network) []Rule {
+	rules := slices.Concat(floodRules(n), searchNetworkRules(n))
+	for _, subnet := range n.Subnets {
+		if broadcast, ok := subnet.Broadcast(); ok {
+			rules = append(rules, answerSubnetRule(n.Name, broadcast))
+		}
+	}
+	return owned(fmt.Sprintf("network %q", n.Name), rules)
+}
+
+// owned says what the rules are there for.
+func owned(by string, lists ...[]Rule) []Rule {
+	rules := slices.Concat(lists...)
+	for i := range rules {
+		rules[i].Owner = by
+	}
+	return rules
+}
+
+// floodGroup sends a copy to every attachment of a network. The switch leaves
+// the ingress port out by itself.
+func floodGroup(network uint32, members []fabric.Attachment) openflow.GroupMod {
+	g := openflow.GroupMod{Command: openflow.GroupAdd, GroupType: openflow.GroupTypeAll, ID: network}
+	for _, a := range members {
+		var acts []openflow.Action
+		if vlan := a.Key.VLAN(); vlan != 0 {
+			acts = append(acts, openflow.PushVLAN{EtherType: openflow.EtherTypeVLAN}, set(openflow.VLANVID, uint64(openflow.VLANPresent|vlan)))
+		}
+		g.Buckets = append(g.Buckets, openflow.NewBucket(append(acts, openflow.Output{Port: a.Port})...))
+	}
+	return g
+}
+
+// Leased returns the flows whose hard timeout the controller renews. They are
+// the same on every switch.
+func Leased() []openflow.FlowMod {
+	var flows []openflow.FlowMod
+	for _, f := range staticFlows() {
+		if f.Leased {
+			flows = append(flows, f.Mods...)
+		}
+	}
+	return flows
+}

@@ -1,0 +1,26 @@
+package pipeline
+
+import "fmt"
+
+// l2Rules switch what is no question.
+func l2Rules() []Rule {
+	mine := `eth.dst == ` + MAC.String()
+	return inTable(L2, []Rule{
+		{Priority: 100, Match: mine + ` && (arp || nd_na)`, Actions: `punt(reply);`,
+			Doc: "an answer to isat's own question"},
+		{Priority: 90, Match: mine, Actions: `drop;`, Doc: "isat's MAC takes nothing else"},
+		{Priority: 0, Match: `1`, Actions: `next(flood);`, Doc: "broadcast, multicast and unknown unicast"},
+	})
+}
+
+// l2InterfaceRules hand frames for a router to it.
+func l2InterfaceRules(i *routerInterface) []Rule {
+	in := fmt.Sprintf("network == %q && network.vlan == 0", i.Network)
+	rules := []Rule{{Priority: 60, Match: fmt.Sprintf("%s && eth.dst == %s", in, i.MAC), Actions: `next(admission);`,
+		Doc: "frames for a router's interface"}}
+	if i.Advertise != nil {
+		rules = append(rules, Rule{Priority: 50, Match: in + " && eth.mcast && nd_rs", Actions: `punt(solicitation); next(flood);`,
+			Doc: "a router solicitation: to the controller, which advertises, and to other routers (RFC 4861 §6.2.6)"})
+	}
+	return inTable(L2, rules)
+}
