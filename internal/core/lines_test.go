@@ -52,22 +52,31 @@ func (w *world) flowLine(sw *modelSwitch, m *openflow.FlowMod, old openflow.Flow
 		if table == pipeline.L2 {
 			mac, _, ok = f.Match.GetU64(openflow.EthDst)
 		}
-		metadata, _, hasSegment := f.Match.GetU64(openflow.Metadata)
-		if !ok || !hasSegment {
-			return fmt.Sprintf("%s %s rules", sw.Name(), sign)
+		metadata, mask, hasSegment := f.Match.GetU64(openflow.Metadata)
+		if !ok || !hasSegment || mask != ^uint64(0) {
+			return rulesLine(sw, sign, f, had)
 		}
 		name := map[pipeline.Table]string{pipeline.Stations: "stations", pipeline.L2: "l2"}[table]
 		words = fmt.Sprintf("%s %s %s at %s", name, w.segmentName(pipeline.SegmentOf(metadata)),
 			macName(packet.MACFromUint64(mac)), portKeyName(uint32(f.Cookie)))
 	case pipeline.Classify, pipeline.Deliver:
 		words = fmt.Sprintf("%s %s", table, portKeyName(attachmentKey(f)))
-	default:
-		if f.HardTimeout != 0 && had {
-			return "" // a lease is renewed
+	case pipeline.Request:
+		if f.Priority != 15 {
+			return rulesLine(sw, sign, f, had)
 		}
-		return fmt.Sprintf("%s %s rules", sw.Name(), sign)
+		words = fmt.Sprintf("silent %s for %d s", w.keyWords(f), f.HardTimeout)
+	default:
+		return rulesLine(sw, sign, f, had)
 	}
 	return fmt.Sprintf("%s %s %s", sw.Name(), sign, words)
+}
+
+func rulesLine(sw *modelSwitch, sign string, f *openflow.FlowMod, had bool) string {
+	if f.HardTimeout != 0 && had {
+		return "" // a lease is renewed
+	}
+	return fmt.Sprintf("%s %s rules", sw.Name(), sign)
 }
 
 // attachmentKey is the port key that a flow of classify sets, or one of deliver

@@ -161,6 +161,12 @@ func (p *player) command(words []string, text string) {
 		p.step(NewIntent{in})
 	case "arp-request", "arp-reply", "arp-probe", "ns", "dad", "na", "frame":
 		p.frameCommand(words[0], rest)
+	case "routed":
+		p.routedCommand(rest)
+	case "router-solicitation":
+		p.solicitCommand(rest)
+	case "compose":
+		p.composeCommand(rest)
 	case "hold":
 		p.hold = true
 	case "sync":

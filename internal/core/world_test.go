@@ -168,6 +168,11 @@ func (w *world) apply(sw *modelSwitch, messages []byte) {
 			w.packetOut(sw, out)
 			continue
 		}
+		if on, ok := m.(*openflow.Resume); ok {
+			w.flushFlows()
+			w.tell(fmt.Sprintf("%s resumes packet %d", sw.Name(), on.Packet[len(on.Packet)-1]))
+			continue
+		}
 		w.change(sw, m)
 	}
 }
@@ -428,6 +433,9 @@ func (w *world) checkTable() {
 
 // packetOut checks where a packet goes, and tells.
 func (w *world) packetOut(sw *modelSwitch, m *openflow.PacketOut) {
+	if w.routedOut(sw, m) {
+		return
+	}
 	if len(m.Actions) != 2 {
 		w.fail("packet-out with the actions %v", m.Actions)
 	}
@@ -493,6 +501,9 @@ func macName(mac packet.MAC) string {
 func frameLine(frame []byte) string {
 	var s resolve.Subject
 	if err := s.Parse(frame); err != nil {
+		if line, ok := ipLine(frame); ok {
+			return line
+		}
 		return err.Error()
 	}
 	line := ""
@@ -512,7 +523,8 @@ func frameLine(frame []byte) string {
 		}
 		line = fmt.Sprintf("na %s is at %s, flags %s", netip.AddrFrom16(s.ND.Target), macName(s.ND.TLL), flags)
 	default:
-		line = fmt.Sprintf("type %#04x", s.Frame.EtherType)
+		line, _ = ipLine(frame)
+		line = cmp.Or(line, fmt.Sprintf("type %#04x", s.Frame.EtherType))
 	}
 	if !s.Frame.Dst.IsMulticast() {
 		line += ", to " + macName(s.Frame.Dst) + " alone"

@@ -65,6 +65,10 @@ func TestCompile(t *testing.T) {
 		{`arp || reg0 == 1 || (arp && reg1 == 4)`, []string{"arp", "reg0=0x1"}},
 		{`(arp && reg0[0]) || (arp && !reg0[0])`, []string{"arp"}},
 
+		{`reg14 == 3 || inport == "port2"`, []string{"reg14=0x2", "reg14=0x3"}},
+		{"reg0 >= 0 || reg1 >= 0", []string{""}},
+		{"reg0 == 1 || reg1 <= 0xffffffff", []string{""}},
+
 		// Registers that are parts of others.
 		{"xxreg0 == 0x10000000200000003/0xffffffffffffffffffffffff && reg1 == 2", nil},
 		{"xxreg0 == 0x10000000000000000000000000000004/0xffffffff0000000000000000ffffffff && reg1 == 2", []string{"reg0=0x10000000,reg1=0x2,reg3=0x4"}},

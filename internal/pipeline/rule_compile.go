@@ -83,7 +83,7 @@ func (c *compiler) compile(r Rule) (Flow, error) {
 		// The meter of a controller action does not count for paused packets.
 		instructions.Meter = uint32(reason)
 	}
-	for _, m := range c.matches(&f, expr) {
+	for _, m := range c.matches(&f, expr.And(acts.PrereqExpr())) {
 		f.Mods = append(f.Mods, f.mod(m, instructions))
 	}
 	return f, nil
