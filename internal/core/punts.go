@@ -52,7 +52,7 @@ func (e Punt) apply(c *Core) {
 // hearStation learns the sender's MAC. It says whether the sender may go on to
 // be heard.
 func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
-	if mac.IsMulticast() || mac.IsZero() || mac == pipeline.MAC {
+	if mac.IsMulticast() || mac.IsZero() || mac == pipeline.MAC || c.routers.macs[networkMAC{e.Segment.Network, mac}] {
 		return false
 	}
 	key := binding.StationKey{Switch: sw.ID, Segment: e.Segment, MAC: mac}

@@ -21,8 +21,14 @@ type routerPort struct {
 // themselves on their own account.
 type routers struct {
 	interfaces map[routerPort]*intent.Interface
+	macs       map[networkMAC]bool // of the interfaces
 	advertised map[routerPort]*schedule
 	announced  map[uplink]*schedule
+}
+
+type networkMAC struct {
+	network uint32
+	mac     packet.MAC
 }
 
 // uplink is an interface of a router at an uplink port.
@@ -52,11 +58,13 @@ func (r *routers) find(router uint16, network uint32) (*intent.Interface, bool) 
 func (c *Core) setRouters(in *intent.Intent) {
 	before := c.routers.interfaces
 	c.routers.interfaces = make(map[routerPort]*intent.Interface)
+	c.routers.macs = make(map[networkMAC]bool)
 	for r := range in.Routers {
 		router := &in.Routers[r]
 		for i := range router.Interfaces {
 			at := routerPort{router.Number, router.Interfaces[i].NetworkNumber}
 			c.routers.interfaces[at] = &router.Interfaces[i]
+			c.routers.macs[networkMAC{at.network, router.Interfaces[i].MAC}] = true
 		}
 	}
 	for at, was := range before {

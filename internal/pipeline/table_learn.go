@@ -28,11 +28,14 @@ func learnRules() []Rule {
 	})
 }
 
-// learnInterfaceRules leave out a router's interface as a sender: another switch
-// routed the frame.
+// learnInterfaceRules leave out a router's interface as a sender: the frame comes
+// from another switch.
 func learnInterfaceRules(i *routerInterface) []Rule {
+	from := fmt.Sprintf("network == %q && eth.src == %s", i.Network, i.MAC)
 	return inTable(Learn, []Rule{
-		{Priority: 30, Match: fmt.Sprintf("network == %q && eth.src == %s", i.Network, i.MAC), Actions: `next(answer);`,
+		{Priority: 31, Match: from + " && eth.dst[40]", Actions: `drop;`,
+			Doc: "a router's own question or advertisement: the controller puts it on every switch itself"},
+		{Priority: 30, Match: from, Actions: `next(l2);`,
 			Doc: "a router's own MAC: another switch routed this, and nobody is to be learned"},
 	})
 }
