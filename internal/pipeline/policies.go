@@ -70,10 +70,8 @@ func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
 		return policyFault(err)
 	}
 	for _, mod := range flow.Mods {
-		for _, a := range mod.Instructions.Apply {
-			if why := forbidden(a); why != "" {
-				return &intent.PolicyFault{Key: "actions", Message: why}
-			}
+		if why := forbidden(mod.Instructions.Apply); why != "" {
+			return &intent.PolicyFault{Key: "actions", Message: why}
 		}
 	}
 	return nil
@@ -99,20 +97,44 @@ func policyFault(err error) *intent.PolicyFault {
 }
 
 // forbidden says why a policy must not do this, "" if it may.
-func forbidden(a openflow.Action) string {
-	switch a := a.(type) {
-	case openflow.Group:
-		return "group is isat's own: want next(flood) to send a packet to all of its network"
-	case openflow.Controller2:
-		if reason := Reason(a.Userdata[0]); reason != ReasonCompose && reason != ReasonRateLimit {
-			return fmt.Sprintf("an action that punts for %s is isat's own: want one of drop, next, output, send, assignments, icmp4 or icmp6", reason)
+func forbidden(acts []openflow.Action) string {
+	for _, a := range acts {
+		why := ""
+		switch a := a.(type) {
+		case openflow.Group:
+			why = "group is isat's own: want next(flood) to send a packet to all of its network"
+		case openflow.Controller2:
+			why = forbiddenPunt(a.Userdata)
+		case openflow.Resubmit:
+			if !slices.Contains([]Table{L2, Flood, Deliver, Bindings}, Table(a.Table)) {
+				why = fmt.Sprintf("table %d is not one that a policy may go to: want next, next(l2), next(flood) or output", a.Table)
+			}
 		}
-	case openflow.Resubmit:
-		if !slices.Contains([]Table{L2, Flood, Deliver, Bindings}, Table(a.Table)) {
-			return fmt.Sprintf("table %d is not one that a policy may go to: want next, next(l2), next(flood) or output", a.Table)
+		if why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// forbiddenPunt is forbidden for what goes to the controller: packets that it
+// composes, which have actions of their own, and rate limits may.
+func forbiddenPunt(userdata []byte) string {
+	reason := Reason(userdata[0])
+	if reason == ReasonRateLimit {
+		return ""
+	}
+	if reason != ReasonCompose {
+		return fmt.Sprintf("an action that punts for %s is isat's own: want one of drop, next, output, send, assignments, icmp4 or icmp6", reason)
+	}
+	if op := logical.Op(userdata[1]); op != logical.OpComposeICMP4 && op != logical.OpComposeICMP6 {
+		return fmt.Sprintf("%s { ... } is isat's own: want icmp4 { ... } or icmp6 { ... }", op)
+	}
+	inner, err := openflow.DecodeActions(userdata[composeHead:])
+	if err != nil {
+		return err.Error()
+	}
+	return forbidden(inner)
 }
 
 // policyFlows compiles the policies for a switch.

@@ -96,11 +96,41 @@ func (p *Program) Base(attachments []fabric.Attachment) Base {
 	}
 	base.Logical = append(base.Logical, newCompiler(spacePorts, names).all(rules)...)
 	base.Logical = append(base.Logical, policyFlows(p.intent.Policies, names)...)
-	for _, f := range base.Logical {
-		base.Flows = append(base.Flows, f.Mods...)
-	}
+	base.Flows = merge(base.Logical)
 	base.Meters = Meters()
 	return base
+}
+
+// merge collects the flows of logical flows. Two conjunctive matches of one
+// priority may share a part, which then is one flow for both. Other flows that
+// take the same packets can only be two policies: what the first says holds.
+func merge(logical []Flow) []openflow.FlowMod {
+	var flows []openflow.FlowMod
+	at := make(map[openflow.FlowKey]int)
+	for _, l := range logical {
+		for _, f := range l.Mods {
+			i, twice := at[f.Key()]
+			switch {
+			case !twice:
+				at[f.Key()] = len(flows)
+				flows = append(flows, f)
+			case isClause(&flows[i]) && isClause(&f):
+				flows[i].Instructions.Apply = slices.Concat(flows[i].Instructions.Apply, f.Instructions.Apply)
+			case isClause(&flows[i]):
+				flows[i] = f
+			}
+		}
+	}
+	return flows
+}
+
+// isClause says whether a flow is a part of conjunctive matches.
+func isClause(f *openflow.FlowMod) bool {
+	if len(f.Instructions.Apply) == 0 {
+		return false
+	}
+	_, ok := f.Instructions.Apply[0].(openflow.Conjunction)
+	return ok
 }
 
 // networkRules are what a network needs on a switch that has ports of it.

@@ -67,11 +67,45 @@ func drawState(t *rapid.T) *state {
 			}
 		}
 	}
+	in.Routers = drawRouters(t, in)
 	s := &state{base: pipeline.NewProgram(in).Base(attachments)}
 	if len(attachments) > 0 {
 		s.drawHosts(t, attachments)
 	}
 	return s
+}
+
+// drawRouters draws routers on the networks, with routes of every kind.
+func drawRouters(t *rapid.T, in *intent.Intent) []intent.Router {
+	var routers []intent.Router
+	for r := range byte(rapid.IntRange(0, 2).Draw(t, "routers")) {
+		router := intent.Router{Name: fmt.Sprintf("r%d", r), Number: uint16(r)*7 + 1}
+		var neighbours []intent.NextHop
+		for _, n := range in.Networks {
+			if !rapid.Bool().Draw(t, "on the network") {
+				continue
+			}
+			number := byte(n.Number)
+			i := intent.Interface{Network: n.Name, NetworkNumber: n.Number, MAC: packet.MAC{2, 'R', r, 0, 0, rapid.SampledFrom([]byte{1, number}).Draw(t, "mac")}}
+			i.Addresses = append(i.Addresses, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, number, r, 1}), rapid.IntRange(16, 32).Draw(t, "bits")))
+			if rapid.Bool().Draw(t, "ipv6") {
+				i.Addresses = append(i.Addresses, netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, number, 15: r + 1}), rapid.IntRange(16, 128).Draw(t, "bits")))
+				if rapid.Bool().Draw(t, "advertise") {
+					i.Advertise = &intent.Advertise{}
+				}
+			}
+			router.Interfaces = append(router.Interfaces, i)
+			neighbours = append(neighbours, intent.NextHop{Addr: netip.AddrFrom4([4]byte{10, number, r, 9}), Network: n.Number})
+		}
+		if len(neighbours) > 0 {
+			for bits := range rapid.IntRange(0, 4).Draw(t, "routes") {
+				router.Routes = append(router.Routes, intent.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 0, 0}), 8*bits).Masked(),
+					NextHops: neighbours[:rapid.IntRange(1, len(neighbours)).Draw(t, "next hops")]})
+			}
+			routers = append(routers, router)
+		}
+	}
+	return routers
 }
 
 func (s *state) drawHosts(t *rapid.T, attachments []fabric.Attachment) {

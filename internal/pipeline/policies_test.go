@@ -1,0 +1,84 @@
+package pipeline_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// TestCheckPolicy refuses what a policy must not do, and says where.
+func TestCheckPolicy(t *testing.T) {
+	for _, test := range []struct {
+		table, match, actions string
+		key, want             string // "" if nothing is wrong
+		offset                int
+	}{
+		{table: "guard", match: `tcp.dst == 23`, actions: `drop;`},
+		{table: "guard", match: `inport == "h1" && ip4.src != 10.0.0.1`, actions: `drop;`},
+		{table: "guard", match: `network == "blue" && udp`, actions: `ip.dscp = 46; next;`},
+		{table: "l2", match: `tcp.dst == 80`, actions: `outport = "proxy"; output;`},
+		{table: "l2", match: `ip4.mcast`, actions: `next(flood);`},
+		{table: "ip-input", match: `router == "r1" && udp`, actions: `icmp4 { eth.dst <-> eth.src; ip4.dst <-> ip4.src; icmp4.code = 13; loopback; next(l2); };`},
+		{table: "ip-input", match: `udp`, actions: `rate_limit(network, ip4.src); next;`},
+		{table: "learn", match: `tcp`, actions: `drop;`, key: "table", want: `table "learn" takes no policies: want one of guard, l2, ip-input`},
+		{table: "nowhere", match: `tcp`, actions: `drop;`, key: "table", want: `table "nowhere" takes no policies`},
+		{table: "guard", match: `tcp.dst == `, actions: `drop;`, key: "match", want: "Syntax error at end of input expecting constant.", offset: 11},
+		{table: "guard", match: `tcp.port == 1`, actions: `drop;`, key: "match", want: "tcp.port"},
+		{table: "guard", match: `tcp`, actions: `drop`, key: "actions", want: "expecting `;'", offset: 4},
+		{table: "guard", match: `tcp`, actions: `key4 = 1; next;`, key: "actions", want: "key4"},
+		{table: "guard", match: `tcp`, actions: `reg0 = 1; next;`, key: "actions", want: "reg0"},
+		{table: "guard", match: `tcp`, actions: `punt(learn);`, key: "actions", want: "learn"},
+		{table: "guard", match: `tcp`, actions: `group(1);`, key: "actions", want: "group is isat's own: want next(flood)"},
+		{table: "guard", match: `tcp`, actions: `lookup(owners); next;`, key: "actions", want: "owners"},
+		{table: "guard", match: `tcp`, actions: `next(0);`, key: "actions", want: "table 0 is not one that a policy may go to"},
+		{table: "guard", match: `ip4`, actions: `hold(network, ip4.dst); next;`, key: "actions", want: "hold"},
+		{table: "guard", match: `ip4`, actions: `arp { next(l2); };`, key: "actions", want: "arp"},
+		{table: "guard", match: `ip4`, actions: `icmp4 { next(0); };`, key: "actions", want: "table 0"},
+	} {
+		got := pipeline.CheckPolicy(&intent.Policy{Name: "p", Table: test.table, Match: test.match, Actions: test.actions})
+		switch {
+		case got == nil && test.key != "":
+			t.Errorf("%s: %s => %s is taken", test.table, test.match, test.actions)
+		case got != nil && (got.Key != test.key || !strings.Contains(got.Message, test.want) || test.offset != 0 && got.Offset != test.offset):
+			t.Errorf("%s: %s => %s: %+v, want %s %q", test.table, test.match, test.actions, *got, test.key, test.want)
+		}
+	}
+}
+
+// TestPoliciesShareClauses checks that two large policies of one priority, whose conjunctive matches
+// have a part in common, keep both: a switch has one flow for a match.
+func TestPoliciesShareClauses(t *testing.T) {
+	in := intent.Default()
+	for _, p := range []intent.Policy{
+		{Name: "a", Match: `ip4.src == {10.0.0.1, 10.0.0.4, 10.0.0.8} && tcp.dst == {22, 25, 80}`},
+		{Name: "b", Match: `ip4.src == {10.0.0.1, 10.0.0.4, 10.0.0.16} && tcp.dst == {53, 67, 123}`},
+		{Name: "c", Match: `ip4.dst == 10.0.0.99`},
+		{Name: "d", Match: `ip4.dst == 10.0.0.99`},
+	} {
+		p.Table, p.Actions = "guard", "drop;"
+		in.Policies = append(in.Policies, p)
+	}
+	base := pipeline.NewProgram(in).Base(nil)
+	seen := make(map[openflow.FlowKey]bool)
+	shared := 0
+	for _, f := range base.Flows {
+		if seen[f.Key()] {
+			t.Errorf("twice: %s", openflow.FormatFlow(&f))
+		}
+		seen[f.Key()] = true
+		if n := len(f.Instructions.Apply); f.Priority >= 1000 && n > 1 {
+			first, ok1 := f.Instructions.Apply[0].(openflow.Conjunction)
+			second, ok2 := f.Instructions.Apply[1].(openflow.Conjunction)
+			if !ok1 || !ok2 || first.ID == second.ID {
+				t.Errorf("not two clauses: %s", openflow.FormatFlow(&f))
+			}
+			shared++
+		}
+	}
+	if shared == 0 {
+		t.Error("the policies share no clause")
+	}
+}
