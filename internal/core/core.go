@@ -191,7 +191,9 @@ func (c *Core) Next() (time.Time, bool) {
 	if t, waits := c.holds.Next(); waits {
 		earlier(t)
 	}
-	c.nextRouters(earlier)
+	if c.routers.due != never {
+		earlier(c.routers.due)
+	}
 	for _, sw := range c.switches {
 		switch sw.state {
 		case connected:

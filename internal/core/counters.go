@@ -35,6 +35,7 @@ type counters struct {
 	heldRefused    uint64
 	heldUnanswered uint64
 	heldLost       uint64
+	passed         uint64
 	limited        uint64
 	composed       [16]uint64 // by logical.Op
 	exempt         uint64
@@ -66,13 +67,14 @@ func CounterInfos() []CounterInfo {
 		{"probe-requests", "requests by unicast that an operator asked for"},
 		{"binding-forgotten", "bindings dropped because their port or switch is gone"},
 		{"switch-errors", "error messages from switches"},
-		{"held", "routed packets that were held because their next hop is not known"},
-		{"held-resumed", "of these, and of those that a rate limit stopped, sent on their way"},
-		{"held-dropped-REASON", "held packets that made room for younger ones: too many for one next hop, too much memory in all"},
-		{"held-expired", "held packets whose time was over"},
-		{"held-refused", "held packets whose next hop could not be searched, because too many searches are under way"},
-		{"held-unanswered", "held packets whose next hop nobody answers for"},
-		{"held-lost", "held packets whose switch was gone when their next hop was found"},
+		{"held", "routed packets that stopped because their next hop is not known; what became of them follows"},
+		{"held-resumed", "sent on their way"},
+		{"held-dropped-REASON", "made room for younger ones: too many for one next hop, too much memory in all"},
+		{"held-expired", "their time was over"},
+		{"held-refused", "their next hop could not be searched, because too many searches are under way"},
+		{"held-unanswered", "nobody answers for their next hop"},
+		{"held-lost", "their switch or router was gone when they were to go on"},
+		{"rate-passed", "packets that a rate limit let through"},
 		{"rate-limited", "packets that a rate limit dropped"},
 		{"composed-KIND", "packets that were made of others for a logical flow"},
 		{"compose-exempt", "packets that no other can be made of, as no ICMP error about an ICMP error"},
@@ -133,6 +135,7 @@ func (n *counters) putRouting(put func(string, uint64)) {
 	put("held-refused", n.heldRefused)
 	put("held-unanswered", n.heldUnanswered)
 	put("held-lost", n.heldLost)
+	put("rate-passed", n.passed)
 	put("rate-limited", n.limited)
 	for op := logical.OpComposeARP; op <= logical.OpComposeICMP6; op++ {
 		put("composed-"+op.String(), n.composed[op])

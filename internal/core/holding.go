@@ -13,10 +13,11 @@ import (
 	"github.com/isat-sdn/isat/packet"
 )
 
-// holdPacket keeps a packet until its next hop is known, and has that searched: once a
-// second, whoever asks.
+// holdPacket keeps a packet until its next hop is known, and has that searched:
+// once a second, whoever asks.
 func (c *Core) holdPacket(sw *switchState, e *Paused) {
 	key := e.Waiting.Key
+	c.counters.held++
 	if b := c.table.Lookup(key); b != nil && b.State == binding.Reachable {
 		// The packet met a flow that was on its way, or one that is missing.
 		if c.now-b.Learned >= settled {
@@ -28,12 +29,11 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 	}
 	at, ok := c.routers.find(e.Waiting.Router, key.Network)
 	if !ok {
-		c.counters.stray++
+		c.counters.heldLost++ // the router is gone in the meantime
 		return
 	}
 	c.countDrops(c.holds.Hold(c.now, key, resolve.Held{
 		Switch: sw.ID, Router: e.Waiting.Router, From: e.Waiting.From, Resume: e.Resume, Frame: e.Frame}))
-	c.counters.held++
 	asker := resolve.Asker{At: binding.Location{Switch: sw.ID, Port: e.Port}, MAC: at.MAC,
 		Frame: routerRequest(at, key), Everywhere: true}
 	verdict := c.searches.Ask(c.now, key, asker)
@@ -224,7 +224,7 @@ func (c *Core) limit(sw *switchState, e *Paused) {
 		return
 	}
 	c.limited[key] = c.now
-	c.counters.resumed++
+	c.counters.passed++
 	sw.out = append(sw.out, e.Resume...)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/logical"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/openflow"
@@ -43,9 +44,30 @@ bindings: [{ip: 10.0.0.3, mac: "02:00:00:00:00:04"}]
 {kind: network, name: red, number: 20, unknown: drop, ports: [{switch: s1, port: p1}, {switch: s1, port: p2}, {switch: s2, port: p2}]}`,
 }
 
+// routedTexts are intents with routers. Their networks have the hosts' addresses, too.
+var routedTexts = []string{
+	`
+{kind: network, name: blue, number: 10, ports: [{switch: s1, port: p2}, {switch: s2, port: p1, vlan: 100, role: uplink}]}
+---
+kind: router
+name: r1
+interfaces:
+  - {network: default, addresses: [10.0.0.254/24, "2001:db8::fe/64"], advertise: {interval: 4s}}
+  - {network: blue, addresses: [10.1.0.254/24]}
+routes: [{prefix: 0.0.0.0/0, via: [10.0.0.1, 10.0.0.2]}]`,
+	`
+{kind: network, name: blue, number: 10, ports: [{switch: s1, port: p2, role: uplink}]}
+---
+{kind: router, name: r1, interfaces: [{network: default, addresses: ["2001:db8::fe/64"], advertise: {interval: 9s}}]}
+---
+{kind: router, name: r2, interfaces: [{network: blue, addresses: [10.0.0.254/24, "2001:db8::fe/64"]}, {network: default, addresses: [10.0.1.253/25]}]}
+---
+{kind: policy, name: closed, table: guard, priority: 1, match: 'inport == "p1" && tcp', actions: drop;}`,
+}
+
 func intents(fail func(string, ...any)) []*intent.Intent {
 	var out []*intent.Intent
-	for i, text := range intentTexts {
+	for i, text := range slices.Concat(intentTexts, routedTexts) {
 		in, err := intent.Parse(fmt.Sprintf("intent %d", i), []byte(text))
 		if err != nil {
 			fail("%v", err)
@@ -217,6 +239,36 @@ func (r *randomWorld) question() {
 	r.core.Explain(r.now, key)
 }
 
+// paused is a packet that waits for its next hop, or for a rate limit. The router may be one that is
+// gone.
+func (r *randomWorld) paused() {
+	sw := r.someSwitch()
+	host, to := rapid.ByteRange(1, 6), netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(1, 6).Draw(r.t, "to")})
+	from := netip.AddrFrom4([4]byte{10, 9, 0, host.Draw(r.t, "from")})
+	if rapid.Bool().Draw(r.t, "six") {
+		to, from = netip.AddrFrom16(six(to)), netip.AddrFrom16(six(from))
+	}
+	waiting := pipeline.Waiting{
+		Key:    binding.NewKey(binding.Segment{Network: rapid.SampledFrom([]uint32{1, 1, 10}).Draw(r.t, "network")}, to),
+		From:   rapid.SampledFrom([]uint32{1, 10, 0}).Draw(r.t, "from network"),
+		Router: 9,
+	}
+	if routers := r.core.intent.Routers; len(routers) > 0 {
+		waiting.Router = rapid.SampledFrom(routers).Draw(r.t, "router").Number
+	}
+	for range rapid.IntRange(1, 3).Draw(r.t, "packets") {
+		reason := rapid.SampledFrom([]pipeline.Reason{pipeline.ReasonHold, pipeline.ReasonHold, pipeline.ReasonRateLimit}).Draw(r.t, "why")
+		r.event(sw, pausedEvent(sw, binding.NewPortKey(1, 0), waiting, reason, ipFrame(hostMAC(1), hostMAC(2), from, to, 1)))
+	}
+}
+
+// composed is a packet of which another is to be made.
+func (r *randomWorld) composed() {
+	sw := r.someSwitch()
+	r.event(sw, Composed{Switch: sw.ID, InPort: 1, Frame: r.frame(), Make: pipeline.Composition{
+		Op: logical.Op(rapid.ByteRange(0, 15).Draw(r.t, "op")), Actions: pipeline.FloodActions(nil, binding.Segment{Network: 1})}})
+}
+
 // actions are what can happen.
 func (r *randomWorld) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
@@ -231,6 +283,8 @@ func (r *randomWorld) actions() map[string]func(*rapid.T) {
 		"punts":    func(*rapid.T) { r.punt(); r.punt(); r.punt() },
 		"wire":     func(*rapid.T) { r.wire() },
 		"wires":    func(*rapid.T) { r.wire(); r.wire() },
+		"paused":   func(*rapid.T) { r.paused() },
+		"composed": func(*rapid.T) { r.composed() },
 		"question": func(*rapid.T) { r.question() },
 		"intent": func(*rapid.T) {
 			r.queue = append(r.queue, NewIntent{rapid.SampledFrom(r.intents).Draw(r.t, "intent")})

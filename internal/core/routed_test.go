@@ -55,12 +55,17 @@ func (p *player) routedCommand(words []string) {
 		}
 		segment, at, _, _ := p.classify(sw, port, 0)
 		out, _ := router.InterfaceOn(egress.Number)
-		frame := ipFrame(mac, out.MAC, from, to, byte(number))
-		view := openflow.PacketIn2{Packet: frame, BufferID: openflow.NoBuffer, Continuation: []byte("rest")}
 		p.tell(fmt.Sprintf("%s pauses packet %d", sw.Name(), number))
-		p.step(Paused{Switch: sw.ID, Port: at, Waiting: pipeline.Waiting{Key: key, Router: router.Number, From: segment.Network},
-			Resume: openflow.Append(nil, 0, &openflow.Resume{PacketIn2: view}), Frame: frame})
+		p.step(pausedEvent(sw, at, pipeline.Waiting{Key: key, Router: router.Number, From: segment.Network},
+			pipeline.ReasonHold, ipFrame(mac, out.MAC, from, to, byte(number))))
 	}
+}
+
+// pausedEvent is a packet that a switch pauses.
+func pausedEvent(sw *modelSwitch, at binding.PortKey, waiting pipeline.Waiting, reason pipeline.Reason, frame []byte) Paused {
+	view := openflow.PacketIn2{Userdata: []byte{byte(reason)}, Packet: frame, BufferID: openflow.NoBuffer, Continuation: []byte("rest"),
+		Metadata: openflow.Match{}.U64(openflow.Metadata, uint64(waiting.Key.Network))}
+	return Paused{Switch: sw.ID, Port: at, Limit: reason == pipeline.ReasonRateLimit, Waiting: waiting, Resume: openflow.Append(nil, 0, &openflow.Resume{PacketIn2: view}), Frame: frame}
 }
 
 // solicitCommand sends a router solicitation: HOST FROM.

@@ -1,9 +1,13 @@
 package core
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/fnv"
+	"maps"
+	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -24,6 +28,7 @@ type routers struct {
 	macs       map[networkMAC]bool // of the interfaces
 	advertised map[routerPort]*schedule
 	announced  map[uplink]*schedule
+	due        int64 // the earliest of all schedules
 }
 
 type networkMAC struct {
@@ -39,13 +44,21 @@ type uplink struct {
 
 // schedule is when something is said next, and how often it was.
 type schedule struct {
-	due  int64 // 0: never again
+	due  int64 // never: nothing more is said
 	said int
 }
 
+const never = math.MaxInt64
+
 func newRouters() routers {
 	return routers{interfaces: make(map[routerPort]*intent.Interface),
-		advertised: make(map[routerPort]*schedule), announced: make(map[uplink]*schedule)}
+		advertised: make(map[routerPort]*schedule), announced: make(map[uplink]*schedule), due: never}
+}
+
+// soon is a schedule that begins at once.
+func (r *routers) soon(now int64) *schedule {
+	r.due = now
+	return &schedule{due: now}
 }
 
 func (r *routers) find(router uint16, network uint32) (*intent.Interface, bool) {
@@ -83,7 +96,7 @@ func (c *Core) setRouters(in *intent.Intent) {
 	}
 	for at, i := range c.routers.interfaces {
 		if was := before[at]; i.Advertise != nil && (c.routers.advertised[at] == nil || !sameInterface(was, i)) {
-			c.routers.advertised[at] = &schedule{due: c.now}
+			c.routers.advertised[at] = c.routers.soon(c.now)
 		}
 	}
 }
@@ -107,26 +120,40 @@ const (
 
 // tickRouters sends what is due of advertisements and announcements.
 func (c *Core) tickRouters() {
-	for at, s := range c.routers.advertised {
-		if s.due > c.now {
-			continue
-		}
-		i := c.routers.interfaces[at]
-		c.advertise(at.network, i)
-		s.said++
-		s.due = c.now + int64(nextAdvertisement(at, i.Advertise, s.said))
+	if c.now < c.routers.due {
+		return
 	}
-	for at, s := range c.routers.announced {
-		if s.due == 0 || s.due > c.now {
-			continue
+	due := int64(never)
+	for _, at := range slices.SortedFunc(maps.Keys(c.routers.advertised), compareRouterPorts) {
+		s := c.routers.advertised[at]
+		if s.due <= c.now {
+			i := c.routers.interfaces[at]
+			c.advertise(at.network, i)
+			s.said++
+			s.due = c.now + int64(nextAdvertisement(at, i.Advertise, s.said))
 		}
-		c.announce(at)
-		if s.said++; s.said < announceCount {
-			s.due = c.now + announceInterval
-		} else {
-			s.due = 0
-		}
+		due = min(due, s.due)
 	}
+	for _, at := range slices.SortedFunc(maps.Keys(c.routers.announced), compareUplinks) {
+		s := c.routers.announced[at]
+		if s.due <= c.now {
+			c.announce(at)
+			s.due = never
+			if s.said++; s.said < announceCount {
+				s.due = c.now + announceInterval
+			}
+		}
+		due = min(due, s.due)
+	}
+	c.routers.due = due
+}
+
+func compareRouterPorts(a, b routerPort) int {
+	return cmp.Or(cmp.Compare(a.router, b.router), cmp.Compare(a.network, b.network))
+}
+
+func compareUplinks(a, b uplink) int {
+	return cmp.Or(cmp.Compare(a.at.Switch, b.at.Switch), cmp.Compare(a.at.Port, b.at.Port), compareRouterPorts(a.routerPort, b.routerPort))
 }
 
 // nextAdvertisement is the time to the next advertisement, between a third of
@@ -141,18 +168,6 @@ func nextAdvertisement(at routerPort, a *intent.Advertise, said int) time.Durati
 		d = min(d, initialInterval)
 	}
 	return d
-}
-
-// nextRouters is when tickRouters has something to do.
-func (c *Core) nextRouters(earlier func(int64)) {
-	for _, s := range c.routers.advertised {
-		earlier(s.due)
-	}
-	for _, s := range c.routers.announced {
-		if s.due != 0 {
-			earlier(s.due)
-		}
-	}
 }
 
 // advertise sends a router advertisement to everybody in a network.
@@ -206,8 +221,8 @@ func (c *Core) solicited(sw *switchState, e *Punt) {
 	if netip.AddrFrom16(to).IsUnspecified() {
 		to = packet.AllNodes() // in a frame for the host alone (RFC 6085)
 	}
-	for at, i := range c.routers.interfaces {
-		if at.network == e.Segment.Network && i.Advertise != nil {
+	for _, at := range slices.SortedFunc(maps.Keys(c.routers.advertised), compareRouterPorts) {
+		if i := c.routers.interfaces[at]; at.network == e.Segment.Network {
 			c.counters.advertisements++
 			c.deliver(binding.Location{Switch: sw.ID, Port: e.Port}, advertisementTo(i, frame.Src, to))
 		}
@@ -238,7 +253,7 @@ func (c *Core) findUplinks(sw *switchState) {
 	}
 	for at := range here {
 		if c.routers.announced[at] == nil {
-			c.routers.announced[at] = &schedule{due: c.now}
+			c.routers.announced[at] = c.routers.soon(c.now)
 		}
 	}
 	for at := range c.routers.announced {

@@ -170,6 +170,7 @@ func (w *world) apply(sw *modelSwitch, messages []byte) {
 		}
 		if on, ok := m.(*openflow.Resume); ok {
 			w.flushFlows()
+			w.checkResume(sw, on)
 			w.tell(fmt.Sprintf("%s resumes packet %d", sw.Name(), on.Packet[len(on.Packet)-1]))
 			continue
 		}
@@ -405,6 +406,41 @@ func (w *world) check() {
 		}
 	}
 	w.checkTable()
+	w.checkHeld()
+}
+
+// checkHeld fails unless every packet that was held is accounted for, once.
+func (w *world) checkHeld() {
+	n, waiting := &w.core.counters, uint64(0)
+	waitingNow, _, bytes := w.core.holds.Counts()
+	waiting = uint64(waitingNow)
+	ended := n.resumed + n.heldDropped[0] + n.heldDropped[1] + n.heldExpired + n.heldRefused + n.heldUnanswered + n.heldLost
+	if n.held != ended+waiting {
+		w.fail("%d packets were held, %d wait, and %d went on or were given up", n.held, waiting, ended)
+	}
+	if bytes > resolve.DefaultHoldLimits().Bytes {
+		w.fail("%d bytes are held", bytes)
+	}
+}
+
+// checkResume fails unless the packet finds its next hop on the switch now. In the tests the next
+// hop is the destination.
+func (w *world) checkResume(sw *modelSwitch, m *openflow.Resume) {
+	metadata, _, ok := m.Metadata.GetU64(openflow.Metadata)
+	if !ok {
+		w.fail("the resumed packet has lost its registers")
+	}
+	if m.Userdata[0] == byte(pipeline.ReasonRateLimit) {
+		return
+	}
+	to := netip.AddrFrom4([4]byte(m.Packet[30:34]))
+	if m.Packet[12] != 0x08 {
+		to = netip.AddrFrom16([16]byte(m.Packet[38:54]))
+	}
+	found, _ := pipeline.BindingFlow(&binding.Binding{Key: binding.NewKey(pipeline.SegmentOf(metadata), to), State: binding.Reachable})
+	if !sw.has(found) {
+		w.fail("%s resumes a packet to %s, for which it has no binding", sw.Name(), to)
+	}
 }
 
 func (w *world) checkTable() {
