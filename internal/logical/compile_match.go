@@ -61,7 +61,7 @@ func checkSize(n *node) bool {
 }
 
 // boundLimit is where it pays to look closer.
-const boundLimit = 4096
+const boundLimit = 16384
 
 // bound is a number of flows and of steps that n can't exceed, cut at boundLimit.
 func (n *node) bound() int {
@@ -72,11 +72,11 @@ func (n *node) bound() int {
 			own *= 2 * n.bits
 		}
 		if n.field.prereq != nil {
-			own *= n.field.prereq.bound()
+			own *= n.field.bound
 		}
 		return min(own, boundLimit)
 	case nodePredicate:
-		return n.predicate.body.bound()
+		return n.predicate.bound
 	case nodeAnd:
 		total := 1
 		for _, c := range n.children {

@@ -73,17 +73,22 @@ func (l *lowering) base(f *Field) base {
 }
 
 // lower gives the terms of n: none if it never holds.
-func (l *lowering) lower(n *node) []term { return l.lowerSigned(n, false) }
+func (l *lowering) lower(n *node) []term { return l.narrow(l.list(nil), n, false) }
 
-func (l *lowering) lowerSigned(n *node, negated bool) []term {
-	if l.over {
+// narrow gives the terms of what is in all and for which n holds or, if negated is set, doesn't.
+func (l *lowering) narrow(all []term, n *node, negated bool) []term {
+	if len(all) == 0 || l.over {
 		return nil
 	}
 	switch n.kind {
 	case nodePredicate:
-		return l.lowerSigned(n.predicate.body, negated != n.negated)
+		p := n.predicate
+		if negated == n.negated && p.registers.any == 0 {
+			return l.product(all, p.terms)
+		}
+		return l.narrow(all, p.body, negated != n.negated)
 	case nodeAnd, nodeOr:
-		return l.lowerList(n, negated)
+		return l.narrowList(all, n, negated)
 	}
 	if negated {
 		n = n.negation()
@@ -92,16 +97,26 @@ func (l *lowering) lowerSigned(n *node, negated bool) []term {
 	case nodeFalse:
 		return nil
 	case nodeTrue:
-		return []term{nil}
+		return all
 	}
-	return l.lowerCompare(n)
+	return l.narrowCompare(all, n)
 }
 
-// lowerCompare is lower for a comparison, with its prerequisites.
-func (l *lowering) lowerCompare(n *node) []term {
+// narrowCompare is narrow for a comparison, with its prerequisites.
+func (l *lowering) narrowCompare(all []term, n *node) []term {
 	cubes := l.cubes(n)
 	if len(cubes) == 0 {
 		return nil
+	}
+	switch f := n.field; {
+	case f.prereq == nil:
+	case f.prereq.registers().any != 0:
+		all = l.narrow(all, f.prereq, false)
+	default:
+		all = l.product(all, f.prereqTerms)
+	}
+	if cubes[0].mask.isZero() {
+		return all
 	}
 	b := l.base(n.field)
 	b.shift = 0
@@ -113,39 +128,24 @@ func (l *lowering) lowerCompare(n *node) []term {
 		}
 		b.rank += known * l.fresh
 	}
-	own := term(nil)
-	if !cubes[0].mask.isZero() {
-		own = append(l.term(1), slot{base: b, apart: n.field.Nominal, cubes: cubes})
-	}
-	switch f := n.field; {
-	case f.prereq == nil:
-		return l.list(own)
-	case f.prereq.registers().any != 0:
-		return l.product(l.list(own), l.lower(f.prereq))
-	default:
-		return l.product(l.list(own), f.prereqTerms)
-	}
+	return l.product(all, l.list(append(l.term(1), slot{base: b, apart: n.field.Nominal, cubes: cubes})))
 }
 
-func (l *lowering) lowerList(n *node, negated bool) []term {
-	if (n.kind == nodeOr) != negated {
-		var all []term
+func (l *lowering) narrowList(all []term, n *node, negated bool) []term {
+	if (n.kind == nodeAnd) != negated {
 		for _, c := range n.children {
-			all = append(all, l.lowerSigned(c, negated)...)
-			if l.exceeds(len(all)) {
-				return nil
-			}
+			all = l.narrow(all, c, negated)
 		}
-		return mergeTerms(all)
+		return all
 	}
-	all := []term{nil}
+	var either []term
 	for _, c := range n.children {
-		all = l.product(all, l.lowerSigned(c, negated))
-		if len(all) == 0 {
+		either = append(either, l.narrow(l.list(nil), c, negated)...)
+		if l.exceeds(len(either)) {
 			return nil
 		}
 	}
-	return all
+	return l.product(all, mergeTerms(either))
 }
 
 // exceeds notes whether n is more than the limit.
@@ -196,6 +196,12 @@ func (l *lowering) product(a, b []term) []term {
 
 // both is the conjunction of two terms. ok is false if they contradict each other.
 func (l *lowering) both(s, t term) (out term, ok bool) {
+	switch {
+	case s.implies(t):
+		return s, true
+	case t.implies(s):
+		return t, true
+	}
 	out = l.term(len(s) + len(t))
 	for len(s) > 0 && len(t) > 0 {
 		switch x, y := s[0], t[0]; {
@@ -214,6 +220,23 @@ func (l *lowering) both(s, t term) (out term, ok bool) {
 		}
 	}
 	return append(append(out, s...), t...), true
+}
+
+// implies reports whether each packet of t is one of o, where a look at single values tells.
+func (t term) implies(o term) bool {
+	if len(t) < len(o) {
+		return false
+	}
+	for _, s := range o {
+		for len(t) > 0 && t[0].base.rank < s.base.rank {
+			t = t[1:]
+		}
+		if len(t) == 0 || t[0].base.rank != s.base.rank || len(t[0].cubes) != 1 || t[0].apart != s.apart ||
+			!slices.ContainsFunc(s.cubes, t[0].cubes[0].within) {
+			return false
+		}
+	}
+	return true
 }
 
 // meet is the intersection of two sets.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/isat-sdn/isat/internal/flowsim"
@@ -215,7 +216,6 @@ func TestExpand(t *testing.T) {
 		for _, e := range s.expressions {
 			expanded, err := logical.ParseMatch(symbols, e.Expand().String())
 			if err != nil {
-				// What a predicate stands for can be more than what parses by itself: a nominal field under !.
 				t.Fatalf("%s expanded to %s: %v", e, e.Expand(), err)
 			}
 			want := e.Eval(w.read, logical.MatchNames)
@@ -309,4 +309,30 @@ func BenchmarkCompileMatch(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		list[i%len(list)].Compile(logical.MatchNames, &id)
 	}
+}
+
+// TestShared: a vocabulary and its expressions may be used by several goroutines. It is for the race
+// detector, and for changes to what is shared.
+func TestShared(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 0))
+	s := newTables(t, r, 100, 4, 1)
+	compile := func(e *logical.Expr) string {
+		id := uint32(1)
+		return flowsText(e.Compile(logical.MatchNames, &id))
+	}
+	var before []string
+	for _, e := range s.expressions {
+		before = append(before, compile(e))
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for i, e := range s.expressions {
+				if got := compile(e); got != before[i] {
+					t.Errorf("%s: first %s\nthen %s", e, before[i], got)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -27,7 +27,6 @@ func (n number) isZero() bool        { return n.hi|n.lo == 0 }
 func (n number) not() number         { return number{^n.hi, ^n.lo} }
 func (n number) and(o number) number { return number{n.hi & o.hi, n.lo & o.lo} }
 func (n number) or(o number) number  { return number{n.hi | o.hi, n.lo | o.lo} }
-func (n number) xor(o number) number { return number{n.hi ^ o.hi, n.lo ^ o.lo} }
 
 func (n number) less(o number) bool { return n.hi < o.hi || n.hi == o.hi && n.lo < o.lo }
 

@@ -24,6 +24,7 @@ type Field struct {
 	base        base      // where OF is in the compiler's view
 	wide        base      // if OF is a register: where it is when expressions use wider ones
 	registers   registers // that the field and its prerequisite use
+	bound       int       // see node.bound, of the prerequisite
 }
 
 // registers says what 128-bit registers an expression touches.
@@ -43,7 +44,9 @@ type Predicate struct {
 	body    *node
 	nominal bool // body tests a nominal field, so that it can't be negated
 
+	terms     []term // body in the form of the compiler; not if it uses registers
 	registers registers
+	bound     int // see node.bound
 }
 
 // Names maps a name that a string field holds to its number. ok is false for an unknown name.
@@ -80,6 +83,7 @@ func (s *Symbols) AddField(f Field) {
 		f.prereq = s.mustParse(f.Name, f.Prereq)
 		f.prereqTerms = s.mustLower(f.Name, f.prereq)
 		f.registers = f.registers.or(f.prereq.registers())
+		f.bound = f.prereq.bound()
 	}
 	s.fields[f.Name] = &f
 }
@@ -102,9 +106,8 @@ func (f *Field) locate() {
 func (s *Symbols) AddPredicate(name, expansion, doc string) {
 	s.checkName(name)
 	body := s.mustParse(name, expansion)
-	s.mustLower(name, body)
-	s.predicates[name] = &Predicate{Name: name, Expansion: expansion, Doc: doc, body: body,
-		nominal: body.isNominal(), registers: body.registers()}
+	s.predicates[name] = &Predicate{Name: name, Expansion: expansion, Doc: doc, body: body, nominal: body.isNominal(),
+		terms: s.mustLower(name, body), registers: body.registers(), bound: body.bound()}
 }
 
 func (s *Symbols) checkName(name string) {
