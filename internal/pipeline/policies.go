@@ -137,7 +137,69 @@ func forbiddenPunt(userdata []byte) string {
 	return forbidden(inner)
 }
 
-// policyFlows compiles the policies for a switch.
+// policies are the operator's, and what became of them on switches with
+// different ports.
+type policies struct {
+	list     []intent.Policy
+	asked    []askedName // that they mention
+	compiled bool        // asked is complete
+	variants map[string][]Flow
+}
+
+// askedName is a name whose number a switch may have or not.
+type askedName struct {
+	field *logical.Field
+	name  string
+}
+
+// maxVariants bounds the switches whose policies are remembered.
+const maxVariants = 1024
+
+// flows compiles the policies for a switch, unless it was done for one with the
+// same ports, as far as they are mentioned.
+func (p *policies) flows(names logical.Names) []Flow {
+	if len(p.list) == 0 {
+		return nil
+	}
+	if !p.compiled {
+		return p.first(names)
+	}
+	variant := p.variant(names)
+	flows, known := p.variants[variant]
+	if !known {
+		if len(p.variants) >= maxVariants {
+			clear(p.variants)
+		}
+		flows = policyFlows(p.list, names)
+		p.variants[variant] = flows
+	}
+	return flows
+}
+
+// first compiles the policies, and notes which names they mention.
+func (p *policies) first(names logical.Names) []Flow {
+	flows := policyFlows(p.list, func(f *logical.Field, name string) (uint64, bool) {
+		if asked := (askedName{f, name}); !slices.Contains(p.asked, asked) {
+			p.asked = append(p.asked, asked)
+		}
+		return names(f, name)
+	})
+	p.compiled = true
+	p.variants = map[string][]Flow{p.variant(names): flows}
+	return flows
+}
+
+// variant tells switches apart by what the names mean there.
+func (p *policies) variant(names logical.Names) string {
+	var b strings.Builder
+	for _, a := range p.asked {
+		n, ok := names(a.field, a.name)
+		fmt.Fprintf(&b, "%d %t,", n, ok)
+	}
+	return b.String()
+}
+
+// policyFlows compiles policies for a switch.
 func policyFlows(policies []intent.Policy, names logical.Names) []Flow {
 	c := newPolicyCompiler(names)
 	var flows []Flow

@@ -1,9 +1,14 @@
 package pipeline_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
@@ -44,6 +49,43 @@ func TestCheckPolicy(t *testing.T) {
 			t.Errorf("%s: %s => %s is taken", test.table, test.match, test.actions)
 		case got != nil && (got.Key != test.key || !strings.Contains(got.Message, test.want) || test.offset != 0 && got.Offset != test.offset):
 			t.Errorf("%s: %s => %s: %+v, want %s %q", test.table, test.match, test.actions, *got, test.key, test.want)
+		}
+	}
+}
+
+// TestPoliciesByPort checks that a policy about a port is there on the switches that have the port,
+// and that what was compiled for one switch is not taken for another.
+func TestPoliciesByPort(t *testing.T) {
+	in := intent.Default()
+	in.Policies = []intent.Policy{{Name: "p", Table: "l2", Match: `inport == {"h1", "h2"}`, Actions: `outport = "h2"; output;`}}
+	program := pipeline.NewProgram(in)
+	on := func(names ...string) (flows []string) {
+		var attachments []fabric.Attachment
+		for i, name := range names {
+			attachments = append(attachments, fabric.Attachment{Network: 1, Key: binding.NewPortKey(uint32(i+1), 0), Port: uint32(i + 1), Name: name})
+		}
+		for _, f := range program.Base(attachments).Flows {
+			if f.Priority >= 1000 {
+				flows = append(flows, openflow.FormatMatch(f.Match)+" "+openflow.FormatInstructions(f.Instructions))
+			}
+		}
+		return flows
+	}
+	for range 2 { // the second time from memory
+		for _, test := range []struct {
+			ports []string
+			want  []string
+		}{
+			{[]string{"x", "h1"}, []string{"reg1=0x2 set_field:0->reg2,goto_table:19"}},
+			{[]string{"h1", "h2"}, []string{"reg1=0x1 set_field:0x2->reg2,goto_table:19", "reg1=0x2 set_field:0x2->reg2,goto_table:19"}},
+			{[]string{"x"}, nil},
+			{[]string{"h2", "h1"}, []string{"reg1=0x1 set_field:0x1->reg2,goto_table:19", "reg1=0x2 set_field:0x1->reg2,goto_table:19"}},
+		} {
+			got := on(test.ports...)
+			slices.Sort(got)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%v: %s", test.ports, diff)
+			}
 		}
 	}
 }

@@ -20,13 +20,21 @@ type Base struct {
 	Meters  []openflow.MeterMod
 }
 
-// Program is an intent as logical flows. It does not change.
+// Program is an intent as logical flows. It remembers what it compiled, because
+// the base of a switch is made anew with every port that comes or goes; so it
+// belongs to one goroutine.
 type Program struct {
-	intent  *intent.Intent
-	routers []Flow // the same on every switch
-	numbers map[string]uint64
-	router  map[string]uint64
+	intent   *intent.Intent
+	routers  []Flow // the same on every switch
+	numbers  map[string]uint64
+	router   map[string]uint64
+	ports    map[fabric.Attachment][]Flow
+	networks map[uint32][]Flow
+	policies policies
 }
+
+// maxPorts bounds the attachments whose flows are remembered.
+const maxPorts = 1 << 16
 
 // staticRules are the rules that every switch has.
 func staticRules() []Rule {
@@ -42,7 +50,8 @@ var staticFlows = sync.OnceValue(func() []Flow {
 // NewProgram compiles an intent. The policies must have been checked, see
 // CheckPolicy.
 func NewProgram(in *intent.Intent) *Program {
-	p := &Program{intent: in, numbers: make(map[string]uint64), router: make(map[string]uint64)}
+	p := &Program{intent: in, numbers: make(map[string]uint64), router: make(map[string]uint64),
+		ports: make(map[fabric.Attachment][]Flow), networks: make(map[uint32][]Flow), policies: policies{list: in.Policies}}
 	for i := range in.Networks {
 		p.numbers[in.Networks[i].Name] = uint64(in.Networks[i].Number)
 	}
@@ -78,12 +87,9 @@ func (p *Program) names(attachments []fabric.Attachment) logical.Names {
 // Base makes the base of a switch with the given attachments.
 func (p *Program) Base(attachments []fabric.Attachment) Base {
 	base := Base{Logical: slices.Concat(staticFlows(), p.routers)}
-	names := p.names(attachments)
 	members := make(map[uint32][]fabric.Attachment)
-	var rules []Rule
 	for _, a := range attachments {
-		network, _ := p.intent.ByNumber(a.Network)
-		rules = append(rules, owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), deliverRules(a))...)
+		base.Logical = append(base.Logical, p.portFlows(a)...)
 		members[a.Network] = append(members[a.Network], a)
 	}
 	for i := range p.intent.Networks {
@@ -91,14 +97,36 @@ func (p *Program) Base(attachments []fabric.Attachment) Base {
 		if len(members[n.Number]) == 0 {
 			continue
 		}
-		rules = append(rules, networkRules(n)...)
+		base.Logical = append(base.Logical, p.networkFlows(n)...)
 		base.Groups = append(base.Groups, floodGroup(n.Number, members[n.Number]))
 	}
-	base.Logical = append(base.Logical, newCompiler(spacePorts, names).all(rules)...)
-	base.Logical = append(base.Logical, policyFlows(p.intent.Policies, names)...)
+	base.Logical = append(base.Logical, p.policies.flows(p.names(attachments))...)
 	base.Flows = merge(base.Logical)
 	base.Meters = Meters()
 	return base
+}
+
+func (p *Program) portFlows(a fabric.Attachment) []Flow {
+	flows, known := p.ports[a]
+	if !known {
+		if len(p.ports) >= maxPorts {
+			clear(p.ports)
+		}
+		network, _ := p.intent.ByNumber(a.Network)
+		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), deliverRules(a))
+		flows = newCompiler(spacePorts, p.names([]fabric.Attachment{a})).all(rules)
+		p.ports[a] = flows
+	}
+	return flows
+}
+
+func (p *Program) networkFlows(n *intent.Network) []Flow {
+	flows, known := p.networks[n.Number]
+	if !known {
+		flows = newCompiler(spacePorts, p.names(nil)).all(networkRules(n))
+		p.networks[n.Number] = flows
+	}
+	return flows
 }
 
 // merge collects the flows of logical flows. Two conjunctive matches of one
