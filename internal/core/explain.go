@@ -29,6 +29,12 @@ func (c *Core) Explain(now time.Time, key binding.Key) view.Explanation {
 		x.Binding = &v
 		c.explainBinding(&x, b, &v)
 	}
+	if n := c.holds.Waiting(key); n > 0 {
+		fact(&x, fmt.Sprintf("%d routed packets wait for it", n), "the packets that this controller holds")
+	}
+	if until, ok := c.silenced[key]; ok && until > c.now {
+		fact(&x, fmt.Sprintf("what is routed to it is dropped for %s", ago(until-c.now)), "the table request of every switch")
+	}
 	searching, state := c.searches.Explain(c.now, key)
 	if searching != "" {
 		fact(&x, searching, "the searches of this controller")
@@ -63,6 +69,9 @@ func (c *Core) explainIntent(x *view.Explanation, network *intent.Network, key b
 	} else if len(network.Subnets) > 0 {
 		fact(x, "it is in none of the network's subnets", "intent")
 	}
+	if name, ok := c.routerAt(key); ok {
+		fact(x, fmt.Sprintf("it is an address of router %q", name), "intent")
+	}
 	if p, ok := c.table.Permitted(key); ok {
 		macs := make([]string, len(p.MACs))
 		for i, mac := range p.MACs {
@@ -87,9 +96,12 @@ func (c *Core) explainBinding(x *view.Explanation, b *binding.Binding, v *view.B
 	if b.Router {
 		fact(x, "its owner is a router", source)
 	}
-	if v.Switch != "" {
+	switch {
+	case c.routers.macs[networkMAC{b.Network, b.MAC}]:
+		fact(x, fmt.Sprintf("%s is a router's, on every switch", b.MAC), "intent")
+	case v.Switch != "":
 		fact(x, fmt.Sprintf("%s is behind port %s of switch %s", b.MAC, v.Port, v.Switch), "frames with that source address")
-	} else {
+	default:
 		fact(x, fmt.Sprintf("where %s is, is not known", b.MAC), "no frame from it was heard")
 	}
 	if b.State == binding.Stale {

@@ -306,3 +306,19 @@ func ownAddresses(in *intent.Intent) []binding.Permitted {
 	}
 	return want
 }
+
+// routerAt names the router that has an address.
+func (c *Core) routerAt(key binding.Key) (string, bool) {
+	for i := range c.intent.Routers {
+		r := &c.intent.Routers[i]
+		on, ok := r.InterfaceOn(key.Network)
+		if !ok || key.VLAN != 0 {
+			continue
+		}
+		if on.HasIPv6() && on.LinkLocal() == key.IP() ||
+			slices.ContainsFunc(on.Addresses, func(own netip.Prefix) bool { return own.Addr() == key.IP() }) {
+			return r.Name, true
+		}
+	}
+	return "", false
+}

@@ -17,9 +17,10 @@ import (
 func (c *Core) Status() view.Status {
 	n := c.table.Len()
 	searches, parked, silent := c.searches.Counts()
+	held, _, bytes := c.holds.Counts()
 	s := view.Status{
 		Networks: len(c.intent.Networks), Bindings: n.Bindings, Stations: n.Stations,
-		Searches: searches, Parked: parked, Silent: silent, Counters: c.Counters(),
+		Searches: searches, Parked: parked, Held: held, HeldBytes: bytes, Silent: silent, Counters: c.Counters(),
 	}
 	for _, sw := range c.switches {
 		if sw.state != away {
