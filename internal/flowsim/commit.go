@@ -210,7 +210,7 @@ func (r *run) commitPorts() {
 
 func (r *run) commitICMP() {
 	u := r.upper()
-	if !isICMPv4(&r.key) && !isICMPv6(&r.key) || len(u) < 8 {
+	if r.key.src == r.base.src && r.key.dst == r.base.dst || !isICMPv4(&r.key) && !isICMPv6(&r.key) || len(u) < 8 {
 		return
 	}
 	if now := []byte{byte(r.key.src), byte(r.key.dst)}; !bytes.Equal(u[:2], now) {

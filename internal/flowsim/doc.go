@@ -5,6 +5,9 @@
 // isat's own flows need is simulated: [New] refuses flows with other fields, actions or groups. What
 // it simulates it does as Open vSwitch 3.1 does with its userspace datapath, including how headers
 // are read (lib/flow.c), how changed fields get back into the packet (lib/odp-util.c,
-// lib/packets.c), and when a translation is given up (ofproto/ofproto-dpif-xlate.c). The tests run
-// the same packets through both.
+// lib/packets.c), when a translation is given up, and what is left to do of a paused packet
+// (ofproto/ofproto-dpif-xlate.c), mistakes included. The tests run the same packets through both.
+//
+// Meters let everything through. A [openflow.Multipath] chooses the same link as Open vSwitch for IP;
+// for other packets, the switch uses the link of whichever it saw first.
 package flowsim

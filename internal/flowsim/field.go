@@ -4,7 +4,7 @@ import "github.com/isat-sdn/isat/openflow"
 
 // access reads and writes a field of a key, as the bytes of its OXM form.
 type access struct {
-	get func(*key) []byte
+	get func(k *key, b []byte) []byte // appends the field to b
 	set func(*key, []byte)
 	// exists says whether the packet has the field at all; nil for always.
 	exists func(*key) bool
@@ -12,14 +12,14 @@ type access struct {
 
 func u8(at func(*key) *uint8) access {
 	return access{
-		get: func(k *key) []byte { return []byte{*at(k)} },
+		get: func(k *key, b []byte) []byte { return append(b, *at(k)) },
 		set: func(k *key, v []byte) { *at(k) = v[0] },
 	}
 }
 
 func u16(at func(*key) *uint16) access {
 	return access{
-		get: func(k *key) []byte { return be.AppendUint16(nil, *at(k)) },
+		get: func(k *key, b []byte) []byte { return be.AppendUint16(b, *at(k)) },
 		set: func(k *key, v []byte) { *at(k) = be.Uint16(v) },
 	}
 }
@@ -27,28 +27,28 @@ func u16(at func(*key) *uint16) access {
 // low8 is a field of one byte in a member of two.
 func low8(at func(*key) *uint16) access {
 	return access{
-		get: func(k *key) []byte { return []byte{byte(*at(k))} },
+		get: func(k *key, b []byte) []byte { return append(b, byte(*at(k))) },
 		set: func(k *key, v []byte) { *at(k) = uint16(v[0]) },
 	}
 }
 
 func u32(at func(*key) *uint32) access {
 	return access{
-		get: func(k *key) []byte { return be.AppendUint32(nil, *at(k)) },
+		get: func(k *key, b []byte) []byte { return be.AppendUint32(b, *at(k)) },
 		set: func(k *key, v []byte) { *at(k) = be.Uint32(v) },
 	}
 }
 
 func u64(at func(*key) *uint64) access {
 	return access{
-		get: func(k *key) []byte { return be.AppendUint64(nil, *at(k)) },
+		get: func(k *key, b []byte) []byte { return be.AppendUint64(b, *at(k)) },
 		set: func(k *key, v []byte) { *at(k) = be.Uint64(v) },
 	}
 }
 
 func raw(at func(*key) []byte) access {
 	return access{
-		get: func(k *key) []byte { return append([]byte(nil), at(k)...) },
+		get: func(k *key, b []byte) []byte { return append(b, at(k)...) },
 		set: func(k *key, v []byte) { copy(at(k), v) },
 	}
 }
@@ -56,8 +56,7 @@ func raw(at func(*key) []byte) access {
 // words is a register made of several.
 func words(first, n int) access {
 	return access{
-		get: func(k *key) []byte {
-			var b []byte
+		get: func(k *key, b []byte) []byte {
 			for _, r := range k.regs[first : first+n] {
 				b = be.AppendUint32(b, r)
 			}
@@ -88,7 +87,8 @@ func hasTransport(proto uint8) func(*key) bool {
 	return func(k *key) bool { return isIP(k) && k.proto == proto && k.frag&fragLater == 0 }
 }
 
-func isICMPv4(k *key) bool { return isIPv4(k) && hasTransport(protoICMP)(k) }
+// isICMPv4 is true for later fragments, too, though what they have there is no ICMP header.
+func isICMPv4(k *key) bool { return isIPv4(k) && k.proto == protoICMP }
 func isICMPv6(k *key) bool { return k.isICMPv6() }
 
 func isND(types ...uint16) func(*key) bool {
@@ -107,9 +107,10 @@ var fields = fieldAccess()
 
 func fieldAccess() map[*openflow.Field]access {
 	m := map[*openflow.Field]access{
+		openflow.ConjID: u32(func(k *key) *uint32 { return &k.conjID }),
 		openflow.InPort: u32(func(k *key) *uint32 { return &k.inPort }),
 		openflow.InPortNX: {
-			get: func(k *key) []byte { return be.AppendUint16(nil, uint16(k.inPort)) },
+			get: func(k *key, b []byte) []byte { return be.AppendUint16(b, uint16(k.inPort)) },
 			set: func(k *key, v []byte) { k.inPort = widenPort(be.Uint16(v)) },
 		},
 		openflow.Metadata: u64(func(k *key) *uint64 { return &k.metadata }),
@@ -121,11 +122,11 @@ func fieldAccess() map[*openflow.Field]access {
 		openflow.EthType: u16(func(k *key) *uint16 { return &k.ethType }),
 		openflow.VLANTCI: u16(func(k *key) *uint16 { return &k.tags[0].tci }),
 		openflow.VLANVID: access{
-			get: func(k *key) []byte { return be.AppendUint16(nil, k.tags[0].tci&0x1fff) },
+			get: func(k *key, b []byte) []byte { return be.AppendUint16(b, k.tags[0].tci&0x1fff) },
 			set: func(k *key, v []byte) { k.tags[0].tci = k.tags[0].tci&^0x1fff | be.Uint16(v)&0x1fff },
 		}.when(isTagged),
 		openflow.VLANPCP: access{
-			get: func(k *key) []byte { return []byte{byte(k.tags[0].tci >> 13)} },
+			get: func(k *key, b []byte) []byte { return append(b, byte(k.tags[0].tci>>13)) },
 			set: func(k *key, v []byte) { k.tags[0].tci = k.tags[0].tci&0x1fff | uint16(v[0])<<13 | tagPresent },
 		}.when(isTagged),
 	}
@@ -163,15 +164,15 @@ func networkFields() map[*openflow.Field]access {
 		openflow.IPTTL:     u8(func(k *key) *uint8 { return &k.ttl }).when(isIP),
 		openflow.IPFrag:    u8(func(k *key) *uint8 { return &k.frag }).when(isIP),
 		openflow.IPDSCP: access{
-			get: func(k *key) []byte { return []byte{k.tos >> 2} },
+			get: func(k *key, b []byte) []byte { return append(b, k.tos>>2) },
 			set: func(k *key, v []byte) { k.tos = k.tos&3 | v[0]<<2 },
 		}.when(isIP),
 		openflow.IPECN: access{
-			get: func(k *key) []byte { return []byte{k.tos & 3} },
+			get: func(k *key, b []byte) []byte { return append(b, k.tos&3) },
 			set: func(k *key, v []byte) { k.tos = k.tos&^3 | v[0]&3 },
 		}.when(isIP),
 		openflow.ARPOp: access{
-			get: func(k *key) []byte { return []byte{0, k.proto} },
+			get: func(k *key, b []byte) []byte { return append(b, 0, k.proto) },
 			set: func(k *key, v []byte) { k.proto = v[1] },
 		}.when(isARP),
 		openflow.ARPSPA: raw(func(k *key) []byte { return k.ip4Src[:] }).when(isARP),
@@ -218,7 +219,7 @@ func widenPort(p uint16) uint32 {
 // writable says whether actions may set a field and have it carried into the packet.
 func writable(f *openflow.Field) bool {
 	switch f {
-	case openflow.EthType, openflow.IPProto, openflow.IPFrag, openflow.TCPFlags, openflow.InPort:
+	case openflow.EthType, openflow.IPProto, openflow.IPFrag, openflow.TCPFlags, openflow.InPort, openflow.ConjID:
 		return false
 	}
 	_, ok := fields[f]
@@ -231,7 +232,7 @@ func (k *key) read(f *openflow.Field) []byte {
 	if a.exists != nil && !a.exists(k) {
 		return nil
 	}
-	return a.get(k)
+	return a.get(k, nil)
 }
 
 // write sets a field that the packet has.

@@ -15,6 +15,7 @@ type vlanTag struct{ tpid, tci uint16 }
 // key is what flows see of a packet, and what travels with it. As in Open vSwitch, protocols share
 // members: which fields exist is decided by the prerequisites of matches and actions.
 type key struct {
+	conjID   uint32 // only inside a lookup, of a conjunctive match
 	inPort   uint32
 	metadata uint64
 	regs     [16]uint32

@@ -66,13 +66,13 @@ func newBothWith(t testing.TB, w ovstest.World, keep func(*openflow.FlowMod) boo
 func (b *both) compare(port uint32, frame []byte) (flowsim.Result, error) {
 	got := b.sim.Run(frame, port)
 	seen := b.wire.Send(port, frame)
+	if got.Err != nil {
+		return got, fmt.Errorf("the simulation gives up: %w", got.Err)
+	}
 	return got, difference(got, seen)
 }
 
 func difference(got flowsim.Result, seen ovstest.Seen) error {
-	if got.Err != nil {
-		return fmt.Errorf("the simulation gives up: %w", got.Err)
-	}
 	outputs := slices.Clone(got.Outputs)
 	slices.SortStableFunc(outputs, func(a, b flowsim.Output) int { return cmp.Compare(a.Port, b.Port) })
 	if len(outputs) != len(seen.Frames) {
@@ -98,11 +98,15 @@ func samePunt(p *flowsim.Punt, in *openflow.PacketIn2) error {
 	if !bytes.Equal(p.Packet, in.Packet) {
 		return fmt.Errorf("packet\n  %x\nin the switch\n  %x", p.Packet, in.Packet)
 	}
-	if !bytes.Equal(p.Userdata, in.Userdata) || p.Reason != in.Reason || p.Flow.Cookie != in.Cookie || p.Flow.TableID != in.TableID {
+	if !bytes.Equal(p.Userdata, in.Userdata) || p.Reason != in.Reason || p.Cookie != in.Cookie || p.TableID != in.TableID {
 		return fmt.Errorf("userdata %x, reason %d, cookie %x, table %d; in the switch %x, %d, %x, %d",
-			p.Userdata, p.Reason, p.Flow.Cookie, p.Flow.TableID, in.Userdata, in.Reason, in.Cookie, in.TableID)
+			p.Userdata, p.Reason, p.Cookie, p.TableID, in.Userdata, in.Reason, in.Cookie, in.TableID)
 	}
-	want := map[*openflow.Field]uint64{openflow.InPort: uint64(p.InPort), openflow.Metadata: p.Metadata}
+	if paused := len(in.Continuation) > 0; p.Paused != paused {
+		return fmt.Errorf("paused is %t, in the switch %t", p.Paused, paused)
+	}
+	want := map[*openflow.Field]uint64{openflow.InPort: uint64(p.InPort), openflow.Metadata: p.Metadata,
+		openflow.TunnelID: p.TunnelID, openflow.PktMark: uint64(p.Mark)}
 	for i, v := range p.Regs {
 		want[openflow.Reg(i)] = uint64(v)
 	}

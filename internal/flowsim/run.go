@@ -2,103 +2,98 @@ package flowsim
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/isat-sdn/isat/openflow"
 )
 
-// Result is what became of a packet.
-type Result struct {
-	Outputs []Output
-	Punts   []Punt
-	Steps   []Step
-	// Err says why the switch gave the packet up, if it did; there are no outputs and punts then.
-	Err error
-}
-
-// Output is a frame that leaves through a port.
-type Output struct {
-	Port  uint32 // OpenFlow 1.3 port number
-	Frame []byte
-}
-
-// Punt is a packet that goes to the controller.
-type Punt struct {
-	Flow     *openflow.FlowMod // that sent it, nil for a packet-out
-	Reason   uint8             // such as openflow.ReasonAction
-	Userdata []byte
-	Meter    uint32 // openflow.NoMeter for none
-	Packet   []byte
-	InPort   uint32
-	Metadata uint64
-	Regs     [16]uint32
-}
-
-// Step is one table that a packet met.
-type Step struct {
-	Depth int // of lookups by resubmit, and of groups
-	Table uint8
-	Flow  *openflow.FlowMod // that took the packet, nil for none
-	Notes []string          // what is not to be seen from the flow's actions
-}
-
 // Reasons for giving a packet up. Nothing of it leaves the switch then.
 var (
-	ErrTooDeep = errors.New("lookups are nested more than 64 deep")
-	ErrTooMany = errors.New("more than 4096 lookups")
+	ErrTooDeep      = errors.New("lookups are nested more than 64 deep")
+	ErrTooMany      = errors.New("more than 4096 lookups")
+	ErrStackTooDeep = errors.New("more than 64 kB on the stack")
 )
 
 // Limits of Open vSwitch (ofproto/ofproto-dpif-xlate.c).
 const (
 	maxDepth   = 64
 	maxLookups = 4096
+	maxStack   = 65536 // bytes
 )
 
 // Run puts a packet in at a port. It takes any bytes, and does not change them.
 func (s *Sim) Run(packet []byte, inPort uint32) Result {
-	r := s.start(packet, inPort)
-	r.process(0, inPort)
+	r := s.start(packet)
+	r.key.inPort = inPort
+	r.base = r.key
+	if f := r.find(0, inPort); f != nil {
+		r.flow, r.cookie = f, f.mod.Cookie
+		r.apply(f.ops)
+	}
 	return r.finish()
 }
 
-// run is a packet on its way.
-type run struct {
-	sim    *Sim
+// PacketOut has the controller send a packet with actions, as if it had come in at a port. It refuses
+// actions that are not simulated.
+func (s *Sim) PacketOut(packet []byte, inPort uint32, acts []openflow.Action) (Result, error) {
+	if err := checkActions(acts); err != nil {
+		return Result{}, err
+	}
+	r := s.start(packet)
+	r.key.inPort = inPort
+	r.base, r.cookie = r.key, openflow.NoCookie
+	r.apply(operations(acts))
+	return r.finish(), nil
+}
+
+// state is a packet and what travels with it.
+type state struct {
 	packet []byte
 	at     layout
 	key    key // as actions see it
 	base   key // as the packet's bytes are
-	res    Result
-
-	table   uint8
-	depth   int
-	nesting int // of lookups, for the trace
-	lookups int
-	flow    *flow
-	exited  bool
+	stack  [][]byte
 }
 
-func (s *Sim) start(packet []byte, inPort uint32) *run {
-	r := &run{sim: s, packet: slices.Clone(packet)}
+// copy gives a state that changes of this one do not reach.
+func (s *state) copy() state {
+	c := *s
+	c.packet, c.stack = slices.Clone(s.packet), slices.Clone(s.stack)
+	return c
+}
+
+// run is a packet on its way.
+type run struct {
+	state
+	sim *Sim
+	res Result
+
+	table    uint8 // of the flow whose operations are done
+	cookie   uint64
+	flow     *flow // nil for operations of a packet-out
+	step     int   // of the flow in res.Steps, -1 for none
+	depth    int
+	nesting  int // of lookups, for the trace
+	lookups  int
+	branches int
+	muted    bool // what is done now is of an outcome that does not come about
+	exited   bool
+	frozen   frozen
+}
+
+func (s *Sim) start(packet []byte) *run {
+	r := &run{sim: s, step: -1}
+	r.packet = slices.Clone(packet)
 	r.at = parse(r.packet, &r.key)
-	r.key.inPort = inPort
-	r.base = r.key
 	return r
 }
 
 func (r *run) finish() Result {
+	r.pauseIfFrozen()
 	if r.res.Err != nil {
 		r.res.Outputs, r.res.Punts = nil, nil
 	}
 	return r.res
-}
-
-func (r *run) note(format string, args ...any) {
-	if n := len(r.res.Steps); n > 0 {
-		s := &r.res.Steps[n-1]
-		s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
-	}
 }
 
 // allowed says whether another lookup may begin, and gives the packet up if not.
@@ -107,8 +102,10 @@ func (r *run) allowed() bool {
 	case r.res.Err != nil:
 	case r.depth >= maxDepth:
 		r.res.Err = ErrTooDeep
-	case r.lookups >= maxLookups:
+	case r.lookups >= maxLookups || r.branches >= maxLookups:
 		r.res.Err = ErrTooMany
+	case r.stackBytes() >= maxStack:
+		r.res.Err = ErrStackTooDeep
 	}
 	return r.res.Err == nil
 }
@@ -119,35 +116,35 @@ func (r *run) enter(table uint8, port uint32) {
 	if !r.allowed() {
 		return
 	}
-	table = r.resolve(table)
-	deeper := table <= r.table
-	if deeper {
-		r.depth++
+	deeper := 0
+	if table <= r.table {
+		deeper = 1
 	}
-	if r.process(table, port) {
+	step := r.step
+	if f := r.find(table, port); f != nil {
+		tableBefore, flowBefore, cookieBefore := r.table, r.flow, r.cookie
+		r.table, r.flow, r.cookie = table, f, f.mod.Cookie
 		r.lookups++
+		r.depth += deeper
+		r.apply(f.ops)
+		r.depth -= deeper
+		r.table, r.flow, r.cookie = tableBefore, flowBefore, cookieBefore
 	}
-	if deeper {
-		r.depth--
-	}
+	r.step = step
 }
 
-// process is a lookup without a limit. It reports whether there was a flow.
-func (r *run) process(table uint8, port uint32) bool {
-	f := r.sim.lookup(table, r.keyFor(port))
+// find looks the packet up, and makes that a step.
+func (r *run) find(table uint8, port uint32) *flow {
+	got := r.sim.tables[table].lookup(r.keyFor(port))
 	step := Step{Depth: r.nesting, Table: table}
-	if f != nil {
-		step.Flow = f.mod
+	if got.flow != nil {
+		step.Flow = got.flow.mod
 	}
-	r.res.Steps = append(r.res.Steps, step)
-	if f == nil {
-		return false
+	for _, c := range got.clauses {
+		step.Clauses = append(step.Clauses, c.mod)
 	}
-	tableBefore, flowBefore := r.table, r.flow
-	r.table, r.flow = table, f
-	r.apply(f.mod.Instructions.Apply, &f.mod.Instructions)
-	r.table, r.flow = tableBefore, flowBefore
-	return true
+	r.begin(step)
+	return got.flow
 }
 
 // keyFor is the key that a lookup uses. Of a fragment, even of the first, it has no transport ports
@@ -161,148 +158,144 @@ func (r *run) keyFor(port uint32) *key {
 	return &k
 }
 
-// resolve gives the table that is meant: 255 is the current one.
-func (r *run) resolve(table uint8) uint8 {
-	if table == openflow.TableAll {
-		return r.table
-	}
-	return table
-}
-
-// apply does actions, then the rest of the instructions if there are any.
-func (r *run) apply(acts []openflow.Action, rest *openflow.Instructions) {
-	for i, a := range acts {
-		if r.exited || r.res.Err != nil {
+// apply does operations until one ends them. After an exit the rest is kept, for the case that the exit
+// is a pause; see frozen.
+func (r *run) apply(ops []operation) {
+	for i := 0; i < len(ops) && r.res.Err == nil; i++ {
+		if r.exited {
+			if r.frozen.pausing {
+				r.freeze(ops[i:])
+			}
 			return
 		}
-		if c, ok := a.(openflow.CheckPktLarger); ok {
-			r.branch(c, acts[i+1:], rest)
+		switch op := ops[i].(type) {
+		case openflow.CheckPktLarger:
+			if rest := ops[i+1:]; len(rest) > 0 {
+				r.branch(op, rest)
+				r.freezeFirst(ops[i:])
+			}
+			return
+		case openflow.DecTTL:
+			if !r.decTTL() {
+				return
+			}
+		case openflow.Resubmit:
+			r.resubmit(op)
+			continue // not to be done once more after a pause
+		case gotoTable:
+			r.enter(uint8(op), r.key.inPort)
+			continue
+		case openflow.Controller2:
+			if r.controller(op) {
+				i++ // the pause is not to be done once more
+			}
+		default:
+			r.do(op)
+		}
+		if r.freezeFirst(ops[min(i, len(ops)):]) {
 			return
 		}
-		r.do(a)
-	}
-	if rest == nil || r.exited || r.res.Err != nil {
-		return
-	}
-	r.key.metadata = r.key.metadata&^rest.MetadataMask | rest.WriteMetadata&rest.MetadataMask
-	if rest.HasGoto {
-		r.enter(rest.GotoTable, r.key.inPort)
 	}
 }
 
-func (r *run) do(a openflow.Action) {
-	switch a := a.(type) {
+func (r *run) do(op operation) {
+	switch a := op.(type) {
 	case openflow.Output:
 		r.output(a)
 	case openflow.Group:
 		r.group(a.ID)
-	case openflow.PushVLAN:
-		copy(r.key.tags[1:], r.key.tags[:])
-		r.key.tags[0] = vlanTag{a.EtherType, tagPresent}
-	case openflow.PopVLAN:
-		copy(r.key.tags[:], r.key.tags[1:])
-		r.key.tags[maxTags-1] = vlanTag{}
-	case openflow.SetField:
-		r.setField(a)
-	case openflow.RegLoad:
-		r.write(a.Field, a.Ofs, be.AppendUint64(nil, a.Value), 0, a.NBits)
-	case openflow.RegMove:
-		if v := r.key.read(a.Src); v != nil {
-			r.write(a.Dst, a.DstOfs, v, a.SrcOfs, a.NBits)
-		}
-	case openflow.Resubmit:
-		r.resubmit(a)
-	case openflow.Controller2:
-		r.punt(a)
 	case openflow.Clone:
 		r.clone(a.Actions)
 	case openflow.Exit:
 		r.exited = true
+	case openflow.Multipath:
+		r.multipath(a)
+	case meter:
+		r.note("meter %d may drop it here", a)
+	case goBack:
+		r.table, r.cookie = a.table, a.cookie
+	case origin:
+		r.goOn(a)
+	default:
+		r.change(op)
 	}
-}
-
-func (r *run) setField(a openflow.SetField) {
-	old := r.key.read(a.Field)
-	if old == nil {
-		return
-	}
-	for i := range old {
-		m := byte(0xff)
-		if a.Mask != nil {
-			m = a.Mask[i]
-		}
-		old[i] = old[i]&^m | a.Value[i]&m
-	}
-	r.key.write(a.Field, old)
-}
-
-// write copies bits into a field, if the packet has it.
-func (r *run) write(f *openflow.Field, ofs uint16, src []byte, srcOfs, nbits uint16) {
-	v := r.key.read(f)
-	if v == nil {
-		return
-	}
-	copyBits(v, int(ofs), src, int(srcOfs), int(nbits))
-	r.key.write(f, v)
 }
 
 func (r *run) resubmit(a openflow.Resubmit) {
-	port := r.key.inPort
+	port, table := r.key.inPort, a.Table
 	if a.InPort != openflow.ResubmitKeepPort {
 		port = widenPort(a.InPort)
 	}
+	if table == openflow.TableAll {
+		table = r.table
+	}
 	r.nesting++
-	r.enter(a.Table, port)
+	r.enter(table, port)
 	r.nesting--
 }
 
-// branch compares with the length of the packet as it is by now, without what pads an IP packet.
-// Open vSwitch translates what follows in the same flow once for either outcome; whoever looked this
-// flow up by resubmit sees nothing of it. (That an exit in one outcome also ends the other there is
-// not simulated.)
-func (r *run) branch(a openflow.CheckPktLarger, acts []openflow.Action, rest *openflow.Instructions) {
-	r.commit()
-	key, base, packet, at := r.key, r.base, slices.Clone(r.packet), r.at
-	value := []byte{0}
-	if r.at.end > int(a.Len) {
-		value[0] = 1
+// branch compares with the length of the packet as it is by now, without what pads an IP packet. As
+// Open vSwitch, it does what follows in the same flow once for either outcome, though only one of them
+// counts. Whoever looked this flow up by resubmit sees of it only whether the outcome "larger" made an
+// exit, or a pause, which does not reach beyond this flow (xlate_check_pkt_larger).
+func (r *run) branch(a openflow.CheckPktLarger, rest []operation) {
+	r.branches++
+	if len(rest) == 0 || !r.allowed() {
+		return
 	}
-	r.write(a.Dst, a.Bit, value, 0, 1)
-	r.apply(acts, rest)
-	r.key, r.base, r.packet, r.at = key, base, packet, at
+	r.commit()
+	larger, stack := r.at.end > int(a.Len), slices.Clone(r.stack)
+	r.outcome(a, 1, rest, larger)
+	exited := r.exited
+	r.exited = false
+	r.outcome(a, 0, rest, !larger)
+	r.exited, r.stack = exited, stack
+}
+
+// outcome does the rest for one outcome. What it leaves on the stack is there for the next one.
+func (r *run) outcome(a openflow.CheckPktLarger, value byte, rest []operation, happens bool) {
+	before, muted := r.state, r.muted
+	r.state, r.muted = r.copy(), muted || !happens
+	r.write(a.Dst, a.Bit, []byte{value}, 0, 1)
+	r.apply(rest)
+	r.pauseIfFrozen()
+	before.stack = r.stack
+	r.state, r.muted = before, muted
+}
+
+// clone runs actions on a copy of the packet. An exit in it ends everything, and a pause keeps only
+// what is left of the copy's actions.
+func (r *run) clone(acts []openflow.Action) {
+	before := r.state
+	r.state = r.copy()
+	r.apply(operations(acts))
+	r.pauseIfFrozen()
+	r.state = before
 }
 
 func (r *run) output(a openflow.Output) {
 	port := a.Port
 	switch port {
 	case openflow.PortController:
-		r.punt(openflow.Controller2{MaxLen: a.MaxLen, Reason: openflow.ReasonAction, MeterID: openflow.NoMeter})
+		r.controller(openflow.Controller2{Reason: openflow.ReasonAction, MeterID: openflow.NoMeter})
 		return
 	case openflow.PortInPort:
-		port = r.key.inPort
+		if port = r.key.inPort; port >= openflow.PortMax && port != openflow.PortLocal {
+			r.note("came in at no port that it could go back out of")
+			return
+		}
 	case r.key.inPort:
 		r.note("leaves out the ingress port %s", openflow.FormatActions([]openflow.Action{a}))
 		return
 	}
 	r.commit()
-	r.res.Outputs = append(r.res.Outputs, Output{port, slices.Clone(r.packet)})
+	if !r.muted {
+		r.res.Outputs = append(r.res.Outputs, Output{port, slices.Clone(r.packet)})
+	}
 }
 
-// punt sends the packet to the controller. What the packet carries then is the punt's.
-func (r *run) punt(a openflow.Controller2) {
-	r.commit()
-	p := Punt{
-		Reason: a.Reason, Userdata: slices.Clone(a.Userdata), Meter: a.MeterID,
-		Packet: slices.Clone(r.packet[:min(len(r.packet), int(a.MaxLen))]),
-		InPort: r.key.inPort, Metadata: r.key.metadata, Regs: r.key.regs,
-	}
-	if r.flow != nil {
-		p.Flow = r.flow.mod
-	}
-	r.res.Punts = append(r.res.Punts, p)
-}
-
-// group gives each bucket a copy of the packet. The packet itself goes on as it was.
+// group gives each bucket a copy of the packet. The packet itself goes on as it was, whatever a bucket
+// did.
 func (r *run) group(id uint32) {
 	g := r.sim.groups[id]
 	if g == nil {
@@ -316,15 +309,11 @@ func (r *run) group(id uint32) {
 	r.nesting++
 	for _, b := range g.Buckets {
 		before := r.key
-		r.apply(b.Actions, nil)
+		r.apply(operations(b.Actions))
+		r.pauseIfFrozen()
 		r.key = before
+		r.exited = false
 	}
 	r.nesting--
 	r.depth--
-}
-
-func (r *run) clone(acts []openflow.Action) {
-	key, base, packet, at, exited := r.key, r.base, slices.Clone(r.packet), r.at, r.exited
-	r.apply(acts, nil)
-	r.key, r.base, r.packet, r.at, r.exited = key, base, packet, at, exited
 }

@@ -32,11 +32,21 @@ func TestLimits(t *testing.T) {
 	for n := range uint8(20) {
 		doubling = append(doubling, addFlow(n, 1, all, again(n+1, n+1)))
 	}
+	// Each table pushes 200 values of 16 bytes.
+	var pushing []openflow.FlowMod
+	for n := range uint8(30) {
+		i := again(n + 1)
+		for range 200 {
+			i.Apply = append([]openflow.Action{openflow.StackPush{Field: openflow.XXReg0, NBits: 128}}, i.Apply...)
+		}
+		pushing = append(pushing, addFlow(n, 1, all, i))
+	}
 	for _, test := range []struct {
 		name  string
 		flows []openflow.FlowMod
 		want  error
 	}{
+		{"a large stack", pushing, flowsim.ErrStackTooDeep},
 		{"into the same table", []openflow.FlowMod{addFlow(0, 1, all, again(0))}, flowsim.ErrTooDeep},
 		{"many lookups", doubling, flowsim.ErrTooMany},
 	} {
@@ -80,7 +90,15 @@ func TestWhatIsNotSimulated(t *testing.T) {
 		{"an action in a clone", one(openflow.Apply(openflow.Clone{Actions: []openflow.Action{openflow.CTClear{}}})), nil, "ct_clear"},
 		{"a field of an action", one(openflow.Apply(openflow.SetUint(openflow.CTMark, 1))), nil, "ct_mark"},
 		{"a port", one(openflow.Apply(openflow.Output{Port: openflow.PortNormal})), nil, "NORMAL"},
-		{"an instruction", one(openflow.Instructions{Meter: 1}), nil, "instructions"},
+		{"an instruction", one(openflow.Instructions{Clear: true}), nil, "instructions"},
+		{"a conjunction with other actions", one(openflow.Apply(openflow.Conjunction{ID: 1, N: 2}, openflow.Output{Port: 1})), nil, "no other actions"},
+		{"a conjunction with a goto", one(openflow.Apply(openflow.Conjunction{ID: 1, N: 2}).Goto(3)), nil, "no other instructions"},
+		{"a conjunction of one clause", one(openflow.Apply(openflow.Conjunction{ID: 1, N: 1})), nil, "clauses"},
+		{"a conjunction in a clone", one(openflow.Apply(openflow.Clone{Actions: []openflow.Action{openflow.Conjunction{ID: 1, N: 2}}})), nil, "conjunction"},
+		{"a hash", one(openflow.Apply(openflow.Multipath{Fields: openflow.HashEthSrc, Dst: openflow.Reg0, NBits: 8})), nil, "hash"},
+		{"an algorithm of links", one(openflow.Apply(openflow.Multipath{Fields: openflow.HashSymmetricL3L4, Algorithm: openflow.LinkIterHash, Dst: openflow.Reg0, NBits: 8})), nil, "algorithm"},
+		{"too few bits for links", one(openflow.Apply(openflow.Multipath{Fields: openflow.HashSymmetricL3L4, MaxLink: 4, Dst: openflow.Reg0, NBits: 2})), nil, "does not fit"},
+		{"a pop to a field that is read only", one(openflow.Apply(openflow.StackPop{Field: openflow.IPProto, NBits: 8})), nil, "pop"},
 		{"a goto backwards", one(openflow.Instructions{}.Goto(0)), nil, "goes back"},
 		{"a kind of group", nil, []openflow.GroupMod{{GroupType: openflow.GroupTypeSelect, ID: 3}}, "group 3"},
 		{"an order of a bucket", nil, []openflow.GroupMod{{ID: 3, Buckets: []openflow.Bucket{
@@ -189,6 +207,11 @@ func FuzzRun(f *testing.F) {
 		}
 		if !bytes.Equal(before, packet) {
 			t.Error("the packet was changed")
+		}
+		for _, p := range r.Punts {
+			if then := sim.Resume(p); then.Err != nil || !p.Paused && len(then.Outputs) > 0 {
+				t.Errorf("it goes on to %+v", then)
+			}
 		}
 		for _, o := range r.Outputs {
 			if len(o.Frame) < len(packet)-4 || len(o.Frame) > len(packet)+4 {

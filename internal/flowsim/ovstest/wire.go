@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/isat-sdn/isat/openflow"
@@ -84,9 +85,26 @@ func (w *Wire) Replace(flows []openflow.FlowMod) {
 		messages = append(messages, &flows[i])
 	}
 	w.session.Bundle(messages)
-	if _, err := w.s.Ctl("revalidator/purge"); err != nil {
+	for deadline := time.Now().Add(patience); ; {
+		w.control("revalidator/purge")
+		// One round may miss a flow that is being brought up to date just then.
+		if !strings.Contains(w.control("dpctl/dump-flows"), "actions:") {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.s.t.Fatal("the switch does not forget what it cached")
+		}
+	}
+}
+
+// control runs a command of ovs-appctl(8).
+func (w *Wire) control(command string) string {
+	w.s.t.Helper()
+	text, err := w.s.Ctl(command)
+	if err != nil {
 		w.s.t.Fatal(err)
 	}
+	return text
 }
 
 func (w *Wire) syncFlow() *openflow.FlowMod {
