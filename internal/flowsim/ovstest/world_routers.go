@@ -80,7 +80,7 @@ func routerHosts() []Host {
 	own := func(name string, net uint32, m packet.MAC, addresses ...string) Host {
 		return Host{Name: name, MAC: m, Net: net, IPs: ips(addresses...), Origin: binding.Gateway, Router: true}
 	}
-	r1, r2 := packet.MAC{2, 'i', 's', 'R', 0xf2, 0x00}, packet.MAC{2, 'i', 's', 'R', 0xf5, 0x3d}
+	r1, r2 := packet.MAC{2, 'i', 's', 'R', 0xf2, 0x00}, packet.MAC{2, 'i', 's', 'R', 0x0d, 0x32}
 	return []Host{
 		own("r1-left", 101, r1, "10.1.1.1", "fd00:1::1"),
 		own("r1-middle", 103, packet.MAC{2, 0, 0, 0, 3, 1}, "10.1.3.1", "fd00:3::1"),
