@@ -51,7 +51,7 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestBuiltin(t *testing.T) {
-	if diff := cmp.Diff([]string{"demo", "pair", "two-networks", "vlan"}, Builtin()); diff != "" {
+	if diff := cmp.Diff([]string{"demo", "pair", "routed", "two-networks", "vlan"}, Builtin()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Builtin() {

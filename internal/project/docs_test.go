@@ -3,6 +3,8 @@ package project
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 	"github.com/isat-sdn/isat/internal/cli"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/lab"
+	"github.com/isat-sdn/isat/internal/pipeline"
 )
 
 // Every package has a doc.go whose first sentence says what it is for.
@@ -92,6 +95,9 @@ func blocks(t *testing.T, file string) (list []block) {
 	return list
 }
 
+// intentDocument is a line that a document of an intent file has, and no topology.
+var intentDocument = regexp.MustCompile(`(?m)^kind: (network|router|policy)$`)
+
 // Every example of an intent file and of a lab's topology is valid.
 func TestExamplesParse(t *testing.T) {
 	intents := 0
@@ -102,9 +108,9 @@ func TestExamplesParse(t *testing.T) {
 			}
 			where := fmt.Sprintf("%s:%d", b.file, b.line)
 			var err error
-			if strings.Contains(b.text, "kind: network") {
+			if intentDocument.MatchString(b.text) {
 				intents++
-				_, err = intent.Parse(where, []byte(b.text))
+				_, err = intent.ParseWith(where, []byte(b.text), pipeline.CheckPolicy)
 			} else {
 				_, err = lab.Parse(where, []byte(b.text))
 			}
@@ -116,6 +122,76 @@ func TestExamplesParse(t *testing.T) {
 	if intents == 0 {
 		t.Error("no document has an example of an intent file")
 	}
+}
+
+// Every intent file in examples/ is for the built-in topology of its name: ports and addresses are
+// those of the topology's hosts, and gateways are routers'.
+func TestExamplesFitTheirTopologies(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "examples", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := intent.ParseWith(file, text, pipeline.CheckPolicy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			topology, err := lab.LoadBuiltin(strings.TrimSuffix(filepath.Base(file), ".yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkFit(t, in, topology)
+		})
+	}
+}
+
+func checkFit(t *testing.T, in *intent.Intent, topology lab.Topology) {
+	t.Helper()
+	hosts := make(map[string]lab.Host)
+	for _, h := range topology.Hosts {
+		hosts[h.Name] = h
+	}
+	for i := range in.Networks {
+		n := &in.Networks[i]
+		gateways := routersOn(in, n.Number)
+		for _, p := range n.Ports {
+			h, ok := hosts[p.Port.Name]
+			delete(hosts, p.Port.Name)
+			if !ok {
+				t.Errorf("network %q: the topology has no host at port %q", n.Name, p.Port.Name)
+			}
+			for _, a := range h.Addresses {
+				if !slices.ContainsFunc(n.Subnets, func(s intent.Subnet) bool { return s.Prefix == a.Masked() }) {
+					t.Errorf("host %s: %v is in no subnet of network %q", h.Name, a, n.Name)
+				}
+			}
+			for _, g := range h.Gateways {
+				if !slices.Contains(gateways, g) {
+					t.Errorf("host %s: no router has its gateway %v in network %q", h.Name, g, n.Name)
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(hosts)) {
+		t.Errorf("host %s of the topology is in no network", name)
+	}
+}
+
+// routersOn lists the addresses that routers have in a network.
+func routersOn(in *intent.Intent, network uint32) (list []netip.Addr) {
+	for r := range in.Routers {
+		if i, ok := in.Routers[r].InterfaceOn(network); ok {
+			for _, own := range i.Addresses {
+				list = append(list, own.Addr())
+			}
+		}
+	}
+	return list
 }
 
 // Every command that a document tells to type exists, with its flags.

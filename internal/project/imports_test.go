@@ -21,6 +21,7 @@ var layers = []struct {
 	{"the daemon, and the client's side", []string{"internal/daemon", "internal/client"}},
 	{"the edges: sockets, files, clocks", []string{"internal/api", "internal/ofconn", "internal/lab"}},
 	{"the core, which composes the decisions", []string{"internal/core"}},
+	{"flows and packets, shown to people", []string{"internal/trace"}},
 	{"flows run on packets", []string{"internal/flowsim"}},
 	{"decisions on packets, and flows", []string{"internal/resolve", "internal/pipeline"}},
 	{"what a switch has", []string{"internal/fabric"}},
@@ -89,7 +90,7 @@ func TestArrows(t *testing.T) {
 // pure are the packages whose decisions depend on their arguments alone.
 var pure = []string{
 	"openflow", "packet", "internal/intent", "internal/binding", "internal/fabric", "internal/pipeline",
-	"internal/resolve", "internal/flowsim", "internal/core", "internal/view", "internal/logical",
+	"internal/resolve", "internal/flowsim", "internal/trace", "internal/core", "internal/view", "internal/logical",
 }
 
 // impure imports, with the reason. What begins with the name and a slash is
