@@ -255,7 +255,7 @@ func (e Composed) apply(c *Core) {
 		c.counters.stray++
 		return
 	}
-	frame, err := compose(e.Make, e.Frame)
+	frame, err := e.Make.Compose(e.Frame)
 	if err != nil {
 		c.counters.exempt++
 		return

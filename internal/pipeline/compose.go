@@ -1,16 +1,16 @@
-package core
+package pipeline
 
 import (
 	"errors"
 
 	"github.com/isat-sdn/isat/internal/logical"
-	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/packet"
 )
 
-// compose makes the packet that a logical action such as icmp4 { … } begins
-// with.
-func compose(c pipeline.Composition, frame []byte) ([]byte, error) {
+// Compose makes the packet that an action such as icmp4 { … } begins with, of the
+// one that was punted. The error is a *[packet.Exempt] if no packet may be made of
+// it, such as an ICMP error about another.
+func (c Composition) Compose(frame []byte) ([]byte, error) {
 	switch c.Op {
 	case logical.OpComposeARP:
 		return packet.AppendComposedARP(nil, frame)
