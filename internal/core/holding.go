@@ -194,13 +194,16 @@ func senderOf(frame []byte, is4 bool) netip.Addr {
 // second, as many as can be saved.
 type bucket struct {
 	rate   int64
-	tokens int64 // in nanoseconds' worth of them
+	tokens int64 // times 10⁹
 	last   int64
 }
 
 func (b *bucket) take(now int64) bool {
 	const second = int64(time.Second)
-	b.tokens = min(b.tokens+(now-b.last)*b.rate, second*b.rate)
+	// Nothing more is saved in a longer time, and nothing is lost if the clock
+	// is set back.
+	passed := min(max(now-b.last, 0), second)
+	b.tokens = min(b.tokens+passed*b.rate, second*b.rate)
 	b.last = now
 	if b.tokens < second {
 		return false

@@ -70,7 +70,7 @@ func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
 		return policyFault(err)
 	}
 	for _, mod := range flow.Mods {
-		if why := forbidden(mod.Instructions.Apply); why != "" {
+		if why := forbidden(rule.Table, mod.Instructions.Apply); why != "" {
 			return &intent.PolicyFault{Key: "actions", Message: why}
 		}
 	}
@@ -96,18 +96,19 @@ func policyFault(err error) *intent.PolicyFault {
 	return f
 }
 
-// forbidden says why a policy must not do this, "" if it may.
-func forbidden(acts []openflow.Action) string {
+// forbidden says why a policy of a table must not do this, "" if it may.
+func forbidden(t Table, acts []openflow.Action) string {
 	for _, a := range acts {
 		why := ""
 		switch a := a.(type) {
 		case openflow.Group:
 			why = "group is isat's own: want next(flood) to send a packet to all of its network"
 		case openflow.Controller2:
-			why = forbiddenPunt(a.Userdata)
+			why = forbiddenPunt(t, a.Userdata)
 		case openflow.Resubmit:
-			if !slices.Contains([]Table{L2, Flood, Deliver, Bindings}, Table(a.Table)) {
-				why = fmt.Sprintf("table %d is not one that a policy may go to: want next, next(l2), next(flood) or output", a.Table)
+			to := Table(a.Table)
+			if !slices.Contains([]Table{L2, Flood, Deliver, Bindings}, to) || to == t {
+				why = fmt.Sprintf("table %d is not one that a policy of %s may go to: want next, next(l2) from another table, next(flood) or output", a.Table, t)
 			}
 		}
 		if why != "" {
@@ -117,9 +118,9 @@ func forbidden(acts []openflow.Action) string {
 	return ""
 }
 
-// forbiddenPunt is forbidden for what goes to the controller: packets that it
-// composes, which have actions of their own, and rate limits may.
-func forbiddenPunt(userdata []byte) string {
+// forbiddenPunt is forbidden for what goes to the controller: ICMP errors, which
+// have actions of their own, and rate limits may.
+func forbiddenPunt(t Table, userdata []byte) string {
 	reason := Reason(userdata[0])
 	if reason == ReasonRateLimit {
 		return ""
@@ -134,7 +135,38 @@ func forbiddenPunt(userdata []byte) string {
 	if err != nil {
 		return err.Error()
 	}
-	return forbidden(inner)
+	if !staysError(inner) {
+		return "a packet that is made must stay an ICMP error, about which no other is made: want type 3, 4, 11 or 12 for icmp4, below 128 for icmp6"
+	}
+	return forbidden(t, inner)
+}
+
+// staysError says whether actions leave an ICMP error one: made about any other
+// packet, packets could go round for ever.
+func staysError(acts []openflow.Action) bool {
+	types := []*openflow.Field{openflow.ICMPv4Type, openflow.ICMPv6Type}
+	for _, a := range acts {
+		switch a := a.(type) {
+		case openflow.SetField:
+			if a.Field == openflow.ICMPv4Type && !slices.Contains([]byte{3, 4, 11, 12}, a.Value[0]) ||
+				a.Field == openflow.ICMPv6Type && a.Value[0] >= 128 {
+				return false
+			}
+		case openflow.RegLoad:
+			if slices.Contains(types, a.Field) {
+				return false
+			}
+		case openflow.RegMove:
+			if slices.Contains(types, a.Dst) {
+				return false
+			}
+		case openflow.StackPop:
+			if slices.Contains(types, a.Field) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // policies are the operator's, and what became of them on switches with

@@ -42,6 +42,11 @@ func TestCheckPolicy(t *testing.T) {
 		{table: "guard", match: `ip4`, actions: `hold(network, ip4.dst); next;`, key: "actions", want: "hold"},
 		{table: "guard", match: `ip4`, actions: `arp { next(l2); };`, key: "actions", want: "arp"},
 		{table: "guard", match: `ip4`, actions: `icmp4 { next(0); };`, key: "actions", want: "table 0"},
+		{table: "l2", match: `1`, actions: `next(l2);`, key: "actions", want: "table 10 is not one that a policy of l2 may go to"},
+		{table: "l2", match: `ip4`, actions: `icmp4 { loopback; next(l2); };`, key: "actions", want: "table 10"},
+		{table: "ip-input", match: `ip4`, actions: `icmp4 { icmp4.type = 8; next(l2); };`, key: "actions", want: "must stay an ICMP error"},
+		{table: "ip-input", match: `ip6`, actions: `icmp6 { icmp6.type = 128; next(l2); };`, key: "actions", want: "must stay an ICMP error"},
+		{table: "ip-input", match: `ip4`, actions: `icmp4 { icmp4.type <-> icmp4.code; next(l2); };`, key: "actions", want: "must stay an ICMP error"},
 	} {
 		got := pipeline.CheckPolicy(&intent.Policy{Name: "p", Table: test.table, Match: test.match, Actions: test.actions})
 		switch {
