@@ -38,7 +38,7 @@ func TestCheckPolicy(t *testing.T) {
 		{table: "guard", match: `tcp`, actions: `punt(learn);`, key: "actions", want: "learn"},
 		{table: "guard", match: `tcp`, actions: `group(1);`, key: "actions", want: "group is isat's own: want next(flood)"},
 		{table: "guard", match: `tcp`, actions: `lookup(owners); next;`, key: "actions", want: "owners"},
-		{table: "guard", match: `tcp`, actions: `next(0);`, key: "actions", want: "table 0 is not one that a policy may go to"},
+		{table: "guard", match: `tcp`, actions: `next(0);`, key: "actions", want: "table 0 is not one that a policy of guard may go to"},
 		{table: "guard", match: `ip4`, actions: `hold(network, ip4.dst); next;`, key: "actions", want: "hold"},
 		{table: "guard", match: `ip4`, actions: `arp { next(l2); };`, key: "actions", want: "arp"},
 		{table: "guard", match: `ip4`, actions: `icmp4 { next(0); };`, key: "actions", want: "table 0"},
