@@ -22,5 +22,6 @@ require (
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/vearutop/statigz v1.4.0 // indirect
+	golang.org/x/net v0.33.0 // indirect
 	golang.org/x/tools v0.26.0 // indirect
 )

@@ -16,9 +16,13 @@ const Version = "1.0.0"
 // MaxLimit bounds one page of a list, in objects.
 const MaxLimit = 10000
 
-// maxBody bounds the body of a request. The largest that the API takes is an
-// address, a VLAN and the name of a network.
+// maxBody bounds the body of a request about an address: the address, a VLAN and
+// the name of a network.
 const maxBody = 4096
+
+// maxTraceBody bounds that of a trace, whose packet may be an expression or a
+// frame of 64 KiB in hexadecimal.
+const maxTraceBody = 256 << 10
 
 // Options are what the API cannot know by itself.
 type Options struct {
@@ -65,6 +69,7 @@ func config() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "lists", Description: "What isat knows"},
 				{Name: "addresses", Description: "Questions about one address"},
+				{Name: "flows", Description: "What the switches do, and with which packets"},
 				{Name: "watch", Description: "Changes as they happen"},
 			},
 		},
@@ -74,8 +79,8 @@ func config() huma.Config {
 	}
 }
 
-const description = `What isat knows of switches, ports, networks, bindings and stations, and
-questions about one address.
+const description = `What isat knows of switches, ports, networks, routers, policies, bindings
+and stations, questions about one address, and the flows of the switches.
 
 The API listens on loopback and has no users: whoever may open a connection to it may use it. Errors are problem
 documents (RFC 9457) whose detail is one line for people. Times are RFC 3339. Lists that can be long come in pages: give

@@ -90,6 +90,30 @@ func TestListsCarryTheObjects(t *testing.T) {
 	}
 }
 
+// Lists of routers, policies and flows have no nulls in them.
+func TestFlowsAndIntentReachTheClient(t *testing.T) {
+	b := apitest.New(time.Now())
+	b.RouterList = append(b.RouterList, view.Router{Name: "bare"})
+	s := serve(t, b)
+	if got := list[view.Router](t, s, "/v1/routers").Items; len(got) != 2 || got[1].Interfaces == nil || got[1].Routes == nil {
+		t.Errorf("routers: %+v", got)
+	}
+	if diff := cmp.Diff(b.PolicyList, list[view.Policy](t, s, "/v1/policies").Items); diff != "" {
+		t.Error(diff)
+	}
+	_, body, _ := ask(t, s, "GET", "/v1/flows?switch=s1&table=none", "")
+	var flows view.FlowList
+	if err := json.Unmarshal([]byte(body), &flows); err != nil || flows.Items == nil || len(flows.Items) != 0 || len(flows.Left) != 1 {
+		t.Errorf("flows: %s, %v", body, err)
+	}
+	_, body, _ = ask(t, s, "POST", "/v1/trace", `{"switch":"s1","packet":"`+apitest.Lost+`"}`, "Content-Type", "application/json")
+	var trace view.Trace
+	if err := json.Unmarshal([]byte(body), &trace); err != nil || !trace.Dropped || trace.Outputs == nil || trace.Punts == nil ||
+		trace.Steps[0].Changes == nil || trace.Steps[0].Notes == nil {
+		t.Errorf("trace: %s, %v", body, err)
+	}
+}
+
 func TestBindingFilters(t *testing.T) {
 	s := serve(t, apitest.New(time.Now()))
 	const all = "blue 10.0.0.2,default 10.0.0.1,default 10.0.0.2,default fd00::2"
@@ -156,6 +180,16 @@ func TestErrorsAreProblemDocumentsOfOneLine(t *testing.T) {
 		{shared, nil, "POST", "/v1/resolve", `{"ip":"10.0.0.1","colour":"red"}`, 422, "validation failed"},
 		{shared, nil, "POST", "/v1/resolve", `{"ip":"` + strings.Repeat("1", 5000) + `"}`, 413, "request body is too large limit=4096 bytes"},
 		{shared, nil, "POST", "/v1/probe", `{"ip":"10.9.9.9"}`, 404, `10.9.9.9 is not known in network "": find it with "isat resolve 10.9.9.9"`},
+		{shared, nil, "GET", "/v1/flows", "", 422, "validation failed"},
+		{shared, nil, "GET", "/v1/flows?switch=s9", "", 404, `switch "s9" is not known: the switches are in "isat get switches"`},
+		{shared, nil, "GET", "/v1/flows?switch=br9", "", 409, `switch "br9" has not connected yet, so it has no flows`},
+		{shared, nil, "GET", "/v1/flows?switch=0000000000000002", "", 409, "switch 0000000000000002 is away, so it can't be asked for its flows"},
+		{shared, nil, "GET", "/v1/flows?switch=0000000000000001&limit=10001", "", 422, "validation failed"},
+		{shared, nil, "GET", "/v1/flows?switch=0000000000000001&form=prose", "", 422, "validation failed"},
+		{shared, nil, "POST", "/v1/trace", `{"switch":"s9","packet":"arp"}`, 404, `switch "s9" is not known: the switches are in "isat get switches"`},
+		{shared, nil, "POST", "/v1/trace", `{"switch":"0000000000000001"}`, 422, "validation failed"},
+		{shared, nil, "POST", "/v1/trace", `{"switch":"0000000000000001","packet":"zz"}`, 400, `packet: "zz" is none that is known here`},
+		{shared, nil, "POST", "/v1/trace", `{"packet":"` + strings.Repeat("0", 256<<10) + `"}`, 413, "request body is too large limit=262144 bytes"},
 		{shared, nil, "GET", "/v1/cats", "", 404, "GET /v1/cats is not part of the API: see /docs"},
 		{failing, fmt.Errorf("resolve: %w", api.ErrBusy), "POST", "/v1/resolve", `{"ip":"10.0.0.1"}`, 503, "resolve: busy, try it again"},
 		{failing, context.DeadlineExceeded, "GET", "/v1/status", "", 504, "context deadline exceeded"},
@@ -163,6 +197,10 @@ func TestErrorsAreProblemDocumentsOfOneLine(t *testing.T) {
 		{failing, errors.New("out of paper"), "GET", "/v1/switches", "", 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/ports", "", 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/networks", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "GET", "/v1/routers", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "GET", "/v1/policies", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "GET", "/v1/flows?switch=0000000000000001", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "POST", "/v1/trace", `{"switch":"0000000000000001","packet":"arp"}`, 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/bindings", "", 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/explain?ip=10.0.0.1", "", 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/watch/ports", "", 500, "out of paper"},

@@ -28,6 +28,14 @@ type Backend interface {
 	Bindings(ctx context.Context, f Filter) ([]view.Binding, error)
 	// Stations is the same for stations, with [SelectStations].
 	Stations(ctx context.Context, f Filter) ([]view.Station, error)
+	// Routers returns every router of the intent.
+	Routers(ctx context.Context) ([]view.Router, error)
+	// Policies returns every policy of the intent.
+	Policies(ctx context.Context) ([]view.Policy, error)
+	// Flows asks a switch for its flows. One that is away is ErrConflict.
+	Flows(ctx context.Context, q FlowQuery) (view.FlowList, error)
+	// Trace follows a packet through the flows that isat wants on a switch.
+	Trace(ctx context.Context, q TraceQuery) (view.Trace, error)
 	// Resolve searches for the target now, unless it is known, and returns
 	// when somebody answered or the search gave up.
 	Resolve(ctx context.Context, t Target) (view.Resolution, error)
@@ -67,4 +75,26 @@ type Target struct {
 	Network string
 	VLAN    uint16
 	IP      netip.Addr
+}
+
+// FlowQuery says which flows are listed. The API passes a backend only checked
+// values: Switch is a datapath id of 16 hex digits, Limit is at least 1.
+type FlowQuery struct {
+	Switch string
+	// Table is the name or the number of a table, empty for all.
+	Table string
+	// OpenFlow lists OpenFlow flows, otherwise the logical flows that they are.
+	OpenFlow bool
+	// Limit is the most lines of each table.
+	Limit int
+}
+
+// TraceQuery names a packet. Switch is as in [FlowQuery].
+type TraceQuery struct {
+	Switch string
+	// Port is the name or the number of the port that it comes in on; it may be
+	// empty if the packet is an expression that says it.
+	Port string
+	// Packet is a frame in hexadecimal, or an expression that a frame is made from.
+	Packet string
 }

@@ -119,6 +119,26 @@ func normal[T any](v T) T {
 		fill(&o.Bindings)
 	case *view.Explanation:
 		fill(&o.Facts)
+	case *view.Router:
+		fill(&o.Interfaces)
+		fill(&o.Routes)
+		for i := range o.Interfaces {
+			fill(&o.Interfaces[i].Addresses)
+		}
+		for i := range o.Routes {
+			fill(&o.Routes[i].NextHops)
+		}
+	case *view.FlowList:
+		fill(&o.Items)
+		fill(&o.Left)
+	case *view.Trace:
+		fill(&o.Steps)
+		fill(&o.Outputs)
+		fill(&o.Punts)
+		for i := range o.Steps {
+			fill(&o.Steps[i].Changes)
+			fill(&o.Steps[i].Notes)
+		}
 	}
 	return v
 }

@@ -69,11 +69,14 @@ func register(a huma.API, b Backend) {
 	huma.Register(a, plain(get("list-networks", "/v1/networks", lists, "Networks")), h.networks)
 	huma.Register(a, get("list-bindings", "/v1/bindings", lists, "Bindings: which MAC an address has, and where"), h.bindings)
 	huma.Register(a, get("list-stations", "/v1/stations", lists, "Stations: where a MAC is"), h.stations)
+	huma.Register(a, plain(get("list-routers", "/v1/routers", lists, "Routers of the intent")), h.routers)
+	huma.Register(a, plain(get("list-policies", "/v1/policies", lists, "Policies of the intent")), h.policies)
 	huma.Register(a, get("explain", "/v1/explain", addresses, "What isat knows of an address, and what a request for it meets now"), h.explain)
 	huma.Register(a, post("resolve", "/v1/resolve", "Search for an address now and wait for the answer",
 		"Answers with found=false if nobody answered. A search takes at most a few seconds; closing the connection gives it up."), h.resolve)
 	huma.Register(a, post("probe", "/v1/probe", "Ask the known owner of an address by unicast now",
 		"Answers with found=false if the owner is silent, and 404 if no owner is known."), h.probe)
+	registerFlows(a, h)
 	registerWatch(a, h)
 }
 
@@ -135,6 +138,22 @@ func (h *handlers) ports(ctx context.Context, p *PortParams) (*output[Page[view.
 
 func (h *handlers) networks(ctx context.Context, _ *struct{}) (*output[Page[view.Network]], error) {
 	list, err := h.backend.Networks(ctx)
+	if err != nil {
+		return nil, problem(err)
+	}
+	return reply(pageOf(list, "")), nil
+}
+
+func (h *handlers) routers(ctx context.Context, _ *struct{}) (*output[Page[view.Router]], error) {
+	list, err := h.backend.Routers(ctx)
+	if err != nil {
+		return nil, problem(err)
+	}
+	return reply(pageOf(list, "")), nil
+}
+
+func (h *handlers) policies(ctx context.Context, _ *struct{}) (*output[Page[view.Policy]], error) {
+	list, err := h.backend.Policies(ctx)
 	if err != nil {
 		return nil, problem(err)
 	}

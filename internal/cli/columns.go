@@ -27,6 +27,7 @@ type resource struct {
 	aliases []string
 	short   string
 	flags   []string // names of the filter flags that apply
+	still   bool     // it changes only with the intent, and can't be watched
 	list    func(context.Context, *client.Client, api.Filter) (objects any, each []any, err error)
 	titles  func(wide bool) []string
 	row     func(o any, names *switchNames, wide bool) []string
@@ -91,6 +92,16 @@ func resources() []resource {
 				return c.Networks(ctx)
 			},
 			networkColumns()),
+		still(resourceOf(view.KindRouter, "List routers", []string{"router", "r"}, nil,
+			func(ctx context.Context, c *client.Client, _ api.Filter) ([]view.Router, error) {
+				return c.Routers(ctx)
+			},
+			routerColumns())),
+		still(resourceOf(view.KindPolicy, "List policies: the operator's own logical flows", []string{"policy", "pol"}, nil,
+			func(ctx context.Context, c *client.Client, _ api.Filter) ([]view.Policy, error) {
+				return c.Policies(ctx)
+			},
+			policyColumns())),
 		resourceOf(view.KindBinding, "List bindings: which MAC an address has, and where", []string{"binding", "b"}, place,
 			func(ctx context.Context, c *client.Client, f api.Filter) ([]view.Binding, error) {
 				return c.Bindings(ctx, f)
@@ -102,6 +113,11 @@ func resources() []resource {
 			},
 			stationColumns()),
 	}
+}
+
+func still(r resource) resource {
+	r.still = true
+	return r
 }
 
 func switchColumns() []column[view.Switch] {
@@ -170,6 +186,60 @@ func networkColumns() []column[view.Network] {
 		{title: "SILENT", wide: true, value: func(n view.Network, _ *switchNames) string { return strconv.Itoa(n.Silent) }},
 	}
 }
+
+func routerColumns() []column[view.Router] {
+	interfaces := func(r view.Router, text func(view.Interface) string) string {
+		var out []string
+		for _, i := range r.Interfaces {
+			if t := text(i); t != "" {
+				out = append(out, t)
+			}
+		}
+		return strings.Join(out, ",")
+	}
+	return []column[view.Router]{
+		{title: "NAME", value: func(r view.Router, _ *switchNames) string { return r.Name }},
+		{title: "NETWORKS", value: func(r view.Router, _ *switchNames) string {
+			return interfaces(r, func(i view.Interface) string { return i.Network })
+		}},
+		{title: "ADDRESSES", value: func(r view.Router, _ *switchNames) string {
+			return interfaces(r, func(i view.Interface) string { return strings.Join(i.Addresses, ",") })
+		}},
+		{title: "ROUTES", value: func(r view.Router, _ *switchNames) string { return strconv.Itoa(len(r.Routes)) }},
+		{title: "NUMBER", wide: true, value: func(r view.Router, _ *switchNames) string { return number(uint32(r.Number)) }},
+		{title: "MACS", wide: true, value: func(r view.Router, _ *switchNames) string {
+			return interfaces(r, func(i view.Interface) string { return i.MAC })
+		}},
+		{title: "ADVERTISES", wide: true, value: func(r view.Router, _ *switchNames) string {
+			return interfaces(r, func(i view.Interface) string {
+				if i.Advertise {
+					return i.Network
+				}
+				return ""
+			})
+		}},
+		{title: "ALL-ROUTES", wide: true, value: func(r view.Router, _ *switchNames) string {
+			var out []string
+			for _, route := range r.Routes {
+				out = append(out, route.Prefix+">"+strings.Join(route.NextHops, "|"))
+			}
+			return strings.Join(out, ",")
+		}},
+	}
+}
+
+func policyColumns() []column[view.Policy] {
+	return []column[view.Policy]{
+		{title: "NAME", value: func(p view.Policy, _ *switchNames) string { return p.Name }},
+		{title: "TABLE", value: func(p view.Policy, _ *switchNames) string { return p.Table }},
+		{title: "PRIORITY", value: func(p view.Policy, _ *switchNames) string { return strconv.Itoa(int(p.Priority)) }},
+		{title: "MATCH", value: func(p view.Policy, _ *switchNames) string { return oneLine(p.Match) }},
+		{title: "ACTIONS", value: func(p view.Policy, _ *switchNames) string { return oneLine(p.Actions) }},
+	}
+}
+
+// oneLine shows a text of several lines in one.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func bindingColumns() []column[view.Binding] {
 	return []column[view.Binding]{

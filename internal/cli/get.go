@@ -18,7 +18,7 @@ import (
 func newGetCommand(a *app) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "get",
-		Short: "List switches, ports, networks, bindings or stations",
+		Short: "List switches, ports, networks, routers, policies, bindings or stations",
 		Example: `  isat get bindings --network blue
   isat get ports -o wide
   isat get switches -o json | jq -r '.[].id'
@@ -49,7 +49,9 @@ func newGetResource(a *app, r resource) *cobra.Command {
 		Args:    noArgs,
 	}
 	output := addOutput(cmd, outputTable, outputWide, outputJSON, outputYAML)
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "follow changes until interrupted")
+	if !r.still {
+		cmd.Flags().BoolVarP(&watch, "watch", "w", false, "follow changes until interrupted")
+	}
 	a.addFilter(cmd, &filter, r.flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := a.client()

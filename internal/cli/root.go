@@ -80,7 +80,8 @@ or make a network to try it on ("isat lab").`,
 		}
 	}
 	add(groupRun, newRunCommand(), newLabCommand(), newDemoCommand())
-	add(groupAsk, newStatusCommand(a), newGetCommand(a), newResolveCommand(a), newProbeCommand(a), newExplainCommand(a))
+	add(groupAsk, newStatusCommand(a), newGetCommand(a), newResolveCommand(a), newProbeCommand(a), newExplainCommand(a),
+		newFlowsCommand(a), newTraceCommand(a))
 	add(groupOther, newVersionCommand(), newDocsCommand(), newBenchCommand())
 	return root
 }

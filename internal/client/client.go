@@ -95,6 +95,34 @@ func (c *Client) Networks(ctx context.Context) ([]view.Network, error) {
 	return list[view.Network](ctx, c, "/v1/networks", nil)
 }
 
+// Routers returns every router.
+func (c *Client) Routers(ctx context.Context) ([]view.Router, error) {
+	return list[view.Router](ctx, c, "/v1/routers", nil)
+}
+
+// Policies returns every policy.
+func (c *Client) Policies(ctx context.Context) ([]view.Policy, error) {
+	return list[view.Policy](ctx, c, "/v1/policies", nil)
+}
+
+// Flows has isat ask a switch for its flows. Of each table come at most q.Limit
+// lines, which is at most [api.MaxLimit].
+func (c *Client) Flows(ctx context.Context, q api.FlowQuery) (view.FlowList, error) {
+	params := url.Values{"switch": {q.Switch}, "limit": {strconv.Itoa(q.Limit)}}
+	if q.Table != "" {
+		params.Set("table", q.Table)
+	}
+	if q.OpenFlow {
+		params.Set("form", "openflow")
+	}
+	return call[view.FlowList](ctx, c, http.MethodGet, "/v1/flows", params, nil)
+}
+
+// Trace has isat follow a packet through the flows of a switch.
+func (c *Client) Trace(ctx context.Context, q api.TraceQuery) (view.Trace, error) {
+	return call[view.Trace](ctx, c, http.MethodPost, "/v1/trace", nil, api.TraceBody(q))
+}
+
 // Bindings returns the bindings that match f: all pages from f.After on, up to
 // f.Limit.
 func (c *Client) Bindings(ctx context.Context, f api.Filter) ([]view.Binding, error) {

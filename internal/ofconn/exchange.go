@@ -20,8 +20,11 @@ type exchange struct {
 	// Guarded by exchanges.mu.
 	until   uint32        // the reply, or error, with this id wakes the waiter
 	reached chan struct{} // closed then
-	errs    []refused
-	total   int
+	// part takes a part of a reply that has several, and says whether more are to
+	// come. nil if the reply is one message.
+	part  func(*openflow.MultipartReply) bool
+	errs  []refused
+	total int
 }
 
 // refused is one error message of the switch within an exchange.
@@ -61,6 +64,15 @@ func (x *exchanges) expect(e *exchange, nth uint32) <-chan struct{} {
 	return e.reached
 }
 
+// expectParts is expect for the first request, whose reply comes in parts: they
+// are given to part, until it says that there are no more.
+func (x *exchanges) expectParts(e *exchange, part func(*openflow.MultipartReply) bool) <-chan struct{} {
+	x.mu.Lock()
+	e.part = part
+	x.mu.Unlock()
+	return x.expect(e, 0)
+}
+
 // errors returns the errors so far, and how many there were.
 func (x *exchanges) errors(e *exchange) ([]refused, int) {
 	x.mu.Lock()
@@ -68,10 +80,10 @@ func (x *exchanges) errors(e *exchange) ([]refused, int) {
 	return slices.Clone(e.errs), e.total
 }
 
-// take takes a reply; m is nil unless it is an error. It reports whether the
+// take takes a reply. It reports whether the
 // request was one of the session. Then the reply is nobody else's, also when the
 // one who waited for it has given up.
-func (x *exchanges) take(xid uint32, m *openflow.Error) bool {
+func (x *exchanges) take(xid uint32, m openflow.Message) bool {
 	if xid&sessionXIDs == 0 {
 		return false
 	}
@@ -82,10 +94,15 @@ func (x *exchanges) take(xid uint32, m *openflow.Error) bool {
 		if nth >= e.n {
 			continue
 		}
-		if m != nil {
+		switch m := m.(type) {
+		case *openflow.Error:
 			e.total++
 			if len(e.errs) < maxKeptErrors {
 				e.errs = append(e.errs, refused{nth, m})
+			}
+		case *openflow.MultipartReply:
+			if e.reached != nil && e.part != nil && e.part(m) {
+				return true
 			}
 		}
 		if xid == e.until && e.reached != nil {

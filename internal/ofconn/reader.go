@@ -111,7 +111,7 @@ func (s *Session) handleDecoded(msg []byte) {
 			return
 		}
 		c.OtherIn.Add(1)
-		if s.exchanges.take(xid, nil) {
+		if s.exchanges.take(xid, m) {
 			return
 		}
 	}

@@ -69,6 +69,7 @@ type Session struct {
 	nextXID   atomic.Uint64
 	bundles   atomic.Uint32
 	syncing   chan struct{} // holds a token while a Sync runs
+	dumping   chan struct{} // likewise for Flows
 
 	closing sync.Once
 	closed  chan struct{} // the connection is being torn down
@@ -84,6 +85,7 @@ func newSession(srv *Server, conn net.Conn, address string, seq uint64) *Session
 		kick:    make(chan struct{}, 1),
 		drained: make(chan struct{}, 1),
 		syncing: make(chan struct{}, 1),
+		dumping: make(chan struct{}, 1),
 		closed:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}

@@ -5,16 +5,19 @@ import "time"
 // Kind names a collection of the API.
 type Kind string
 
-// The collections that can be listed and watched.
+// The collections that can be listed. Routers and policies can't be watched: they
+// change only with the intent.
 const (
 	KindSwitch  Kind = "switches"
 	KindPort    Kind = "ports"
 	KindNetwork Kind = "networks"
 	KindBinding Kind = "bindings"
 	KindStation Kind = "stations"
+	KindRouter  Kind = "routers"
+	KindPolicy  Kind = "policies"
 )
 
-// Kinds lists every collection in the order in which help texts show them.
+// Kinds lists the collections that can be watched.
 var Kinds = []Kind{KindSwitch, KindPort, KindNetwork, KindBinding, KindStation}
 
 // Switch is a datapath that is, or was, connected.
@@ -110,20 +113,22 @@ type Station struct {
 
 // Status is the daemon at a glance.
 type Status struct {
-	Version  string            `json:"version" doc:"Version of the program"`
-	Started  time.Time         `json:"started" doc:"When the daemon started"`
-	Listen   []string          `json:"listen" nullable:"false" doc:"Addresses on which switches are awaited"`
-	Intent   string            `json:"intent,omitempty" doc:"Intent file"`
-	Switches int               `json:"switches" doc:"Switches connected"`
-	Ports    int               `json:"ports" doc:"Ports present"`
-	Networks int               `json:"networks" doc:"Networks"`
-	Bindings int               `json:"bindings" doc:"Bindings known"`
-	Stations int               `json:"stations" doc:"Stations known"`
-	Searches int               `json:"searches" doc:"Searches under way"`
-	Parked   int               `json:"parked" doc:"Requestors waiting for a search"`
-	Silent   int               `json:"silent" doc:"Addresses remembered as silent"`
-	Counters map[string]uint64 `json:"counters" doc:"Events since the start, by name; see docs/counters.md"`
-	Memory   uint64            `json:"memory" doc:"Resident memory in bytes"`
+	Version   string            `json:"version" doc:"Version of the program"`
+	Started   time.Time         `json:"started" doc:"When the daemon started"`
+	Listen    []string          `json:"listen" nullable:"false" doc:"Addresses on which switches are awaited"`
+	Intent    string            `json:"intent,omitempty" doc:"Intent file"`
+	Switches  int               `json:"switches" doc:"Switches connected"`
+	Ports     int               `json:"ports" doc:"Ports present"`
+	Networks  int               `json:"networks" doc:"Networks"`
+	Bindings  int               `json:"bindings" doc:"Bindings known"`
+	Stations  int               `json:"stations" doc:"Stations known"`
+	Searches  int               `json:"searches" doc:"Searches under way"`
+	Parked    int               `json:"parked" doc:"Requestors waiting for a search"`
+	Held      int               `json:"held" doc:"Routed packets waiting for their next hop"`
+	HeldBytes int               `json:"heldBytes" doc:"Memory that they take, in octets"`
+	Silent    int               `json:"silent" doc:"Addresses remembered as silent"`
+	Counters  map[string]uint64 `json:"counters" doc:"Events since the start, by name; see docs/counters.md"`
+	Memory    uint64            `json:"memory" doc:"Resident memory in bytes"`
 }
 
 // Fact is one line of an explanation: what is known and where it came from.

@@ -17,11 +17,15 @@ type Backend struct {
 	SwitchList     []view.Switch
 	PortList       []view.Port
 	NetworkList    []view.Network
+	RouterList     []view.Router
+	PolicyList     []view.Policy
 	BindingList    []view.Binding
 	StationList    []view.Station
 	Resolutions    map[string]view.Resolution // by address
 	ExplanationsOf map[string][]view.Explanation
-	Err            error // if set, what every method returns
+	FlowLists      map[string]view.FlowList // by datapath id
+	Traces         map[string]view.Trace    // by packet
+	Err            error                    // if set, what every method returns
 
 	mu       sync.Mutex
 	watchers []*watcher
@@ -77,6 +81,10 @@ func New(now time.Time) *Backend {
 			{Number: 100, Name: "blue", Unknown: "flood", Ports: 1, Bindings: 1, Stations: 1,
 				Subnets: []view.Subnet{{Prefix: "10.0.0.0/16", Gateway: "10.0.0.254", GatewayMAC: "02:00:00:00:00:fe"}}},
 		},
+		RouterList:  routers(),
+		PolicyList:  policies(),
+		FlowLists:   map[string]view.FlowList{s1: flowList(s1)},
+		Traces:      traces(s1),
 		BindingList: bindings,
 		StationList: []view.Station{
 			{Network: "default", MAC: "02:00:00:00:00:01", Switch: s1, Port: "h1", Bindings: []string{"10.0.0.1"}, Learned: ago(5 * minute)},
@@ -121,6 +129,12 @@ func (b *Backend) Ports(context.Context) ([]view.Port, error) { return copyOf(b,
 func (b *Backend) Networks(context.Context) ([]view.Network, error) {
 	return copyOf(b, &b.NetworkList)
 }
+
+// Routers returns a copy of b.RouterList.
+func (b *Backend) Routers(context.Context) ([]view.Router, error) { return copyOf(b, &b.RouterList) }
+
+// Policies returns a copy of b.PolicyList.
+func (b *Backend) Policies(context.Context) ([]view.Policy, error) { return copyOf(b, &b.PolicyList) }
 
 // Bindings returns a copy of b.BindingList, which the API has to narrow.
 func (b *Backend) Bindings(context.Context, api.Filter) ([]view.Binding, error) {
