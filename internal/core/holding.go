@@ -46,6 +46,7 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 		c.counters.heldUnanswered += uint64(len(c.holds.Take(key)))
 	case resolve.RefusedPort, resolve.RefusedNet:
 		c.counters.heldRefused += uint64(len(c.holds.Take(key)))
+		sw.add(pipeline.RefusedFlow(key, e.Port))
 	}
 }
 

@@ -62,8 +62,11 @@ func (w *world) flowLine(sw *modelSwitch, m *openflow.FlowMod, old openflow.Flow
 	case pipeline.Classify, pipeline.Deliver:
 		words = fmt.Sprintf("%s %s", table, portKeyName(attachmentKey(f)))
 	case pipeline.Request:
-		if f.Priority != 15 {
+		if f.Priority != 15 && f.Priority != 16 {
 			return rulesLine(sw, sign, f, had)
+		}
+		if port, _, ok := f.Match.GetU64(openflow.Reg1); ok {
+			return fmt.Sprintf("%s %s refused %s from %s", sw.Name(), sign, w.keyWords(f), portKeyName(uint32(port)))
 		}
 		words = fmt.Sprintf("silent %s for %d s", w.keyWords(f), f.HardTimeout)
 	default:

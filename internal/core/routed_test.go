@@ -49,7 +49,7 @@ func (p *player) routedCommand(words []string) {
 	silent := pipeline.SilentFlow(key, 1)
 	for _, word := range words[5:] {
 		number, _ := strconv.ParseUint(word, 10, 8)
-		if sw.has(silent) {
+		if sw.has(silent) || sw.has(pipeline.RefusedFlow(key, binding.NewPortKey(port, 0))) {
 			p.tell(fmt.Sprintf("%s drops packet %d", sw.Name(), number))
 			continue
 		}

@@ -229,6 +229,16 @@ func SilentFlow(nextHop binding.Key, seconds uint16) openflow.FlowMod {
 	return f
 }
 
+// RefusedFlow drops for a second what comes in on a port for a next hop that is
+// not searched because too many searches are under way from there. Other ports
+// have room of their own.
+func RefusedFlow(nextHop binding.Key, from binding.PortKey) openflow.FlowMod {
+	f := SilentFlow(nextHop, 1)
+	f.Priority++
+	f.Match = f.Match.U32(fieldIngress, uint32(from))
+	return f
+}
+
 // silentPriority is between that of known next hops and that of unknown ones.
 const silentPriority = 15
 

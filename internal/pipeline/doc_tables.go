@@ -140,5 +140,6 @@ func writeDirect(b *strings.Builder) {
 			add(f, host.String()+" owns "+address)
 		}
 		add(SilentFlow(key, 2), "nobody answers for "+address+": what is routed to it is dropped for 2 s")
+		add(RefusedFlow(key, binding.NewPortKey(1, 0)), "port 1 has too many searches under way for one for "+address)
 	}
 }
