@@ -103,6 +103,10 @@ func forbidden(t Table, acts []openflow.Action) string {
 		switch a := a.(type) {
 		case openflow.Group:
 			why = "group is isat's own: want next(flood) to send a packet to all of its network"
+		case openflow.CheckPktLarger:
+			// Open vSwitch loses what is to be done after it in a table that was
+			// looked up, and then has packets paused.
+			why = "check_pkt_larger is isat's own"
 		case openflow.Controller2:
 			why = forbiddenPunt(t, a.Userdata)
 		case openflow.Resubmit:

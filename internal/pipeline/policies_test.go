@@ -42,6 +42,7 @@ func TestCheckPolicy(t *testing.T) {
 		{table: "guard", match: `ip4`, actions: `hold(network, ip4.dst); next;`, key: "actions", want: "hold"},
 		{table: "guard", match: `ip4`, actions: `arp { next(l2); };`, key: "actions", want: "arp"},
 		{table: "guard", match: `ip4`, actions: `icmp4 { next(0); };`, key: "actions", want: "table 0"},
+		{table: "l2", match: `tcp`, actions: `tcp.src[0] = check_pkt_larger(100); next;`, key: "actions", want: "check_pkt_larger is isat's own"},
 		{table: "l2", match: `1`, actions: `next(l2);`, key: "actions", want: "table 10 is not one that a policy of l2 may go to"},
 		{table: "l2", match: `ip4`, actions: `icmp4 { loopback; next(l2); };`, key: "actions", want: "table 10"},
 		{table: "ip-input", match: `ip4`, actions: `icmp4 { icmp4.type = 8; next(l2); };`, key: "actions", want: "must stay an ICMP error"},
