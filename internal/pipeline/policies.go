@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,7 +71,11 @@ func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
 		return policyFault(err)
 	}
 	for _, mod := range flow.Mods {
-		if why := forbidden(rule.Table, mod.Instructions.Apply); why != "" {
+		why := forbidden(rule.Table, mod.Instructions.Apply)
+		if to := Table(mod.Instructions.GotoTable); mod.Instructions.HasGoto && to != following(rule.Table) {
+			why = cmp.Or(why, forbiddenTable(rule.Table, to))
+		}
+		if why != "" {
 			return &intent.PolicyFault{Key: "actions", Message: why}
 		}
 	}
@@ -110,9 +115,8 @@ func forbidden(t Table, acts []openflow.Action) string {
 		case openflow.Controller2:
 			why = forbiddenPunt(t, a.Userdata)
 		case openflow.Resubmit:
-			to := Table(a.Table)
-			if !slices.Contains([]Table{L2, Flood, Deliver, Bindings}, to) || to == t {
-				why = fmt.Sprintf("table %d is not one that a policy of %s may go to: want next, next(l2) from another table, next(flood) or output", a.Table, t)
+			if to := Table(a.Table); to != Bindings { // for get_arp and get_nd
+				why = forbiddenTable(t, to)
 			}
 		}
 		if why != "" {
@@ -120,6 +124,14 @@ func forbidden(t Table, acts []openflow.Action) string {
 		}
 	}
 	return ""
+}
+
+// forbiddenTable is forbidden for going to a table.
+func forbiddenTable(t, to Table) string {
+	if slices.Contains([]Table{L2, Flood, Deliver}, to) && to != t {
+		return ""
+	}
+	return fmt.Sprintf("table %d is not one that a policy of %s may go to: want next, next(l2) from another table, next(flood) or output", to, t)
 }
 
 // forbiddenPunt is forbidden for what goes to the controller: ICMP errors, which
