@@ -27,9 +27,11 @@ check: ## Check generated files, format, vet, staticcheck and modules
 	scripts/check
 
 .PHONY: bench
-bench: build ## Run the benchmarks
+bench: build ## Run the benchmarks; isat's router beside OVN's needs root
+	@scripts/install-deps bench
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./openflow ./packet
 	bin/isat bench answer
+	@scripts/with-root bin/isat bench route
 
 .PHONY: build
 build: ## Build bin/isat
@@ -41,7 +43,7 @@ generate: ## Write the generated files of docs/
 
 .PHONY: fmt
 fmt: ## Format the code
-	gofmt -w cmd internal openflow packet test
+	gofmt -w bench cmd internal openflow packet test
 
 .PHONY: deps
 deps: ## Install what the lab needs and this machine lacks

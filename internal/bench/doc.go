@@ -1,7 +1,7 @@
 // Package bench measures how fast isat answers, beside the fastest controller
-// that could be: the floor.
+// that could be, the floor, and how its router treats first packets, beside a peer.
 //
-// Fake switches, which behave towards a controller as Open vSwitch does,
+// Answer: fake switches, which behave towards a controller as Open vSwitch does,
 // connect over loopback to a real "isat run" and to the floor, each a process
 // of its own. They make the hosts known with copies of their announcements, and
 // then punt ARP requests for them, so many outstanding at a time. Rounds of the
@@ -12,4 +12,10 @@
 // The floor reads packet-ins with a large buffer, swaps the addresses in place,
 // and writes once per read. It does not look anything up, and checks nothing:
 // what isat takes beyond it is what isat's work costs.
+//
+// Route: each system, isat and OVN, is a router in a lab of its own, with real
+// hosts on a real switch (bench/peers). The same code sends packets to addresses
+// that the router does not know, in turns, and moves addresses from one host to
+// another. All times are those that the kernel gives to frames on the hosts'
+// links. A reply that was not routed exactly once fails the run.
 package bench

@@ -87,9 +87,13 @@ func newPunt(reason pipeline.Reason) punt {
 	return p
 }
 
-// puntFlow finds the flow that punts for a reason, as the pipeline makes it.
+// puntFlow finds the flow that punts for a reason, as the pipeline makes it. Those
+// that match a protocol are for probes, which hosts here don't send.
 func puntFlow(reason pipeline.Reason) (table uint8, cookie uint64) {
 	for _, f := range pipeline.NewProgram(intent.Default()).Base(nil).Flows {
+		if _, _, ok := f.Match.Get(openflow.EthType); ok {
+			continue
+		}
 		for _, a := range f.Instructions.Apply {
 			if c, ok := a.(openflow.Controller2); ok && bytes.Equal(c.Userdata, []byte{byte(reason)}) {
 				return f.TableID, f.Cookie

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -29,34 +28,49 @@ type controller struct {
 	address string // HOST:PORT for switches
 	api     string // URL; empty for the floor
 	pid     int
+	ended   <-chan struct{} // closed when it has ended, for isat
 	stop    func() error
 }
 
-// startIsat starts "isat run" on ports of loopback that are free.
+// isatFlags are those of an "isat run" whose log followIsat reads, on ports of
+// loopback that are free.
+func isatFlags() []string {
+	return []string{"--listen", "tcp:127.0.0.1:0", "--api-listen", "127.0.0.1:0", "--log-format", "json"}
+}
+
+// startIsat starts "isat run" without an intent.
 func startIsat(ctx context.Context, program []string) (*controller, error) {
-	cmd := child(ctx, program, "run", "--listen", "tcp:127.0.0.1:0", "--api-listen", "127.0.0.1:0", "--log-format", "json")
+	return followIsat(child(ctx, program, append([]string{"run"}, isatFlags()...)...))
+}
+
+// followIsat starts a command that is "isat run" with isatFlags, and waits until
+// it listens.
+func followIsat(cmd *exec.Cmd) (*controller, error) {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start isat run: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	wait, err := launch(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("start isat run: %w", err)
 	}
-	ready := make(chan *controller, 1)
+	ready, over := make(chan *controller, 1), make(chan struct{})
 	var log logTail
-	var reading sync.WaitGroup
-	reading.Go(func() { log.follow(stderr, ready) })
+	go func() {
+		log.follow(stderr, ready)
+		close(over)
+	}()
 	stop := func() error {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already, which Wait tells
-		reading.Wait()
-		return ended("isat run", cmd.Wait(), &log)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already, which wait tells
+		<-over
+		return ended("isat run", wait(), &log)
 	}
 	select {
 	case c := <-ready:
 		if c == nil {
 			return nil, stop()
 		}
-		c.pid, c.stop = cmd.Process.Pid, stop
+		c.pid, c.ended, c.stop = cmd.Process.Pid, over, stop
 		return c, nil
 	case <-time.After(startTimeout):
 		return nil, errors.Join(fmt.Errorf("isat run is not ready after %v", startTimeout), stop())
@@ -76,12 +90,13 @@ func startFloor(ctx context.Context, program []string) (*controller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the floor: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	wait, err := launch(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("start the floor: %w", err)
 	}
 	stop := func() error {
 		stdin.Close()
-		if err := cmd.Wait(); err != nil {
+		if err := wait(); err != nil {
 			return fmt.Errorf("floor: %w: %s", err, strings.TrimSpace(stderr.String()))
 		}
 		return nil
@@ -98,12 +113,40 @@ func startFloor(ctx context.Context, program []string) (*controller, error) {
 
 // child is a command that ends when the context does.
 func child(ctx context.Context, program []string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program[0], append(program[1:len(program):len(program)], args...)...)
+	return asChild(exec.CommandContext(ctx, program[0], append(program[1:len(program):len(program)], args...)...))
+}
+
+// asChild makes a command of a context end in order when the context or this
+// process does.
+func asChild(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = startTimeout
 	// Not even a bench that is killed leaves a controller behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	return cmd
+}
+
+// launch starts a command of asChild. The kernel sends the signal of a parent's
+// death when the thread ends that started the child, so that one is kept until
+// wait has been called, which is to be done once.
+func launch(cmd *exec.Cmd) (wait func() error, err error) {
+	started, release := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			<-release
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return func() error {
+		defer close(release)
+		return cmd.Wait()
+	}, nil
 }
 
 // logTail keeps the last line of a log, which says why its process ended.

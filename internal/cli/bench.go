@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +16,7 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast isat is",
 	})
-	cmd.AddCommand(newBenchAnswerCommand(), newBenchFloorCommand())
+	cmd.AddCommand(newBenchAnswerCommand(), newBenchRouteCommand(), newBenchFloorCommand())
 	return cmd
 }
 
@@ -45,6 +47,50 @@ that is missed is shown, and does not.`,
 		report, err := bench.Answer(cmd.Context(), config)
 		if err != nil {
 			return fmt.Errorf("bench answer: %w", err)
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), report)
+		}
+		return report.Write(cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func newBenchRouteCommand() *cobra.Command {
+	config := bench.RouteConfig{Addresses: 200, Moves: 50}
+	cmd := &cobra.Command{
+		Use:   "route",
+		Short: "Measure a router's first packets, beside OVN's",
+		Long: `Brings up two labs with the same hosts and networks, one with isat as the
+controller of its switch and one with OVN, and measures both routers in turns: the
+first ping to addresses that the router does not know, packets lost of five sent back
+to back as the first, flows of the switch for each address known, and the time from
+the announcement of an address at another place to the first packet routed there.
+A packet that is routed wrongly fails the run. A goal that is missed is shown, and
+does not. It needs root, and OVN (scripts/install-deps bench).`,
+		Example: `  sudo isat bench route
+  sudo isat bench route --addresses 500 --moves 200
+  sudo isat bench route --only isat --json`,
+		Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.IntVar(&config.Addresses, "addresses", config.Addresses, "`NUMBER` of fresh addresses of each measurement, IPv4 and IPv6 each")
+	f.IntVar(&config.Moves, "moves", config.Moves, "`NUMBER` of addresses that move, IPv4 and IPv6 each")
+	f.StringVar(&config.Only, "only", "", "measure one `SYSTEM` alone: isat or OVN")
+	complete(cmd, "only", cobra.FixedCompletions([]string{"isat", "OVN"}, cobra.ShellCompDirectiveNoFileComp))
+	asJSON := f.Bool("json", false, "print JSON, with every time")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := config.Check(); err != nil {
+			return usageErrorf("bench route: %s", err)
+		}
+		config.Base = labBase()
+		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
+		// A terminal that is closed, or a reader that has seen enough, must not leave a lab behind.
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
+		defer stop()
+		report, err := bench.Route(ctx, config)
+		if err != nil {
+			return fmt.Errorf("bench route: %w", err)
 		}
 		if *asJSON {
 			return printJSON(cmd.OutOrStdout(), report)

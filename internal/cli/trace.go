@@ -51,7 +51,7 @@ without effect: what the packet sends to the controller Open vSwitch sends there
 isat handles it as any other.`,
 		Example: `  isat trace --switch s1 --in-port h1 'eth.dst == 02:00:00:00:00:02 && ip4.src == 10.0.0.1 && ip4.dst == 10.0.0.2 && udp'
   isat trace --switch s1 --in-port h1 @capture.pcap --packet 3 --openflow
-  isat trace --switch s1 --against-switch --appctl 'ovs-appctl -t /run/isat-lab/demo/ovs-vswitchd.ctl' 'inport == "h1" && arp.tpa == 10.0.0.2'`,
+  isat trace --switch s1 --against-switch --appctl 'isat lab exec s1 -- ovs-appctl' 'inport == "h1" && arp.tpa == 10.0.0.2'`,
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if q.pcap != "" {

@@ -72,7 +72,7 @@ func (o ovs) start(ctx context.Context) ([]process, error) {
 func (o ovs) daemon(ctx context.Context, name string, args ...string) (process, error) {
 	pidfile := filepath.Join(o.dir, name+".pid")
 	args = append(args, "--pidfile="+pidfile, "--log-file="+filepath.Join(o.dir, name+".log"),
-		"--unixctl="+o.control(name), "-vconsole:off", "--detach", "--no-chdir")
+		"-vconsole:off", "--detach", "--no-chdir")
 	err := inNamespace(o.namespace, func() error {
 		_, err := run(ctx, o.env(), name, args...)
 		return err
@@ -90,8 +90,6 @@ func (o ovs) daemon(ctx context.Context, name string, args ...string) (process, 
 	}
 	return newProcess(name, pid)
 }
-
-func (o ovs) control(name string) string { return filepath.Join(o.dir, name+".ctl") }
 
 // lastLog returns the last warning or error of a daemon's log, for error messages.
 func (o ovs) lastLog(name string) string {
@@ -127,11 +125,7 @@ func (o ovs) ofctl(ctx context.Context, args ...string) (string, error) {
 }
 
 func (o ovs) appctl(ctx context.Context, args ...string) (string, error) {
-	prefix := []string{commandTimeout}
-	if !hasOption(args, "-t", "--target") {
-		prefix = append(prefix, "-t", o.control("ovs-vswitchd"))
-	}
-	return run(ctx, o.env(), "ovs-appctl", append(prefix, args...)...)
+	return run(ctx, o.env(), "ovs-appctl", append([]string{commandTimeout}, args...)...)
 }
 
 func hasOption(args []string, short, long string) bool {

@@ -28,6 +28,7 @@ var layers = []struct {
 	{"who lives where, and what was asked for", []string{"internal/binding", "internal/intent"}},
 	{"the objects of the API, and the language of flows", []string{"internal/view", "internal/logical"}},
 	{"the wire formats", []string{"openflow", "packet"}},
+	{"files of systems that are measured", []string{"bench/peers"}},
 }
 
 // layerOf gives a package's layer, from 0 at the top.
