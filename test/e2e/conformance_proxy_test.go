@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/isat-sdn/isat/internal/lab"
@@ -154,20 +152,10 @@ func severalPermitted(s *stage) {
 	}
 }
 
-// reload gives isat another intent.
+// reload gives isat another intent, and waits until the switch follows it.
 func (s *stage) reload(intent string) {
 	s.t.Helper()
-	if err := os.WriteFile(s.intent, []byte(intent), 0o644); err != nil {
-		s.t.Fatal(err)
-	}
-	const logged = "intent read again"
-	before := strings.Count(s.isat.log.String(), logged)
-	if err := s.isat.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		s.t.Fatal(err)
-	}
-	s.eventually("the log line "+logged, func() (bool, string) {
-		return strings.Count(s.isat.log.String(), logged) > before, s.isat.log.String()
-	})
+	s.world.reload(intent, "intent read again")
 	s.revalidated()
 }
 

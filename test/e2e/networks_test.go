@@ -3,10 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/isat-sdn/isat/internal/lab"
@@ -180,16 +178,7 @@ func TestIntentIsReadAgain(t *testing.T) {
 	flows := w.flows("s1")
 	reload := func(text, logged string) {
 		t.Helper()
-		if err := os.WriteFile(w.intent, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		before := strings.Count(w.isat.log.String(), logged)
-		if err := w.isat.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		w.eventually("the log line "+logged, func() (bool, string) {
-			return strings.Count(w.isat.log.String(), logged) > before, w.isat.log.String()
-		})
+		w.reload(text, logged)
 		w.settled()
 	}
 	reload(twoNetworks, "intent read again")
@@ -293,7 +282,7 @@ ports:
 	if got := networks("before"); got != "none" {
 		t.Errorf("the old name is still there: %s", got)
 	}
-	if flows := strings.Join(w.flows("s1"), "\n"); !strings.Contains(flows, "in_port=77 actions=set_field:0x64->metadata") {
+	if flows := strings.Join(w.flows("s1"), "\n"); !strings.Contains(flows, "in_port=77 actions=load:0x64->OXM_OF_METADATA[0..23],") {
 		t.Errorf("port 77 is not classified into network 100:\n%s", flows)
 	}
 }

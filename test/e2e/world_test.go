@@ -59,6 +59,7 @@ type world struct {
 	client *client.Client
 	intent string
 	listen string
+	args   []string // of every isat that is started here, beyond the usual
 }
 
 // isat is a running controller process.
@@ -89,9 +90,9 @@ func (l *logBuffer) String() string {
 }
 
 // startIsat runs isat and waits until it is ready.
-func startIsat(t *testing.T, listen, intent string) *isat {
+func startIsat(t *testing.T, listen, intent string, extra ...string) *isat {
 	t.Helper()
-	args := []string{"run", "--listen", listen, "--api-listen", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug"}
+	args := append([]string{"run", "--listen", listen, "--api-listen", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug"}, extra...)
 	if intent != "" {
 		args = append(args, "--intent", intent)
 	}
@@ -146,10 +147,10 @@ func (p *isat) kill() {
 }
 
 // newWorld brings up a lab and an isat that its switches connect to.
-func newWorld(t *testing.T, topology lab.Topology, intent string) *world {
+func newWorld(t *testing.T, topology lab.Topology, intent string, args ...string) *world {
 	t.Helper()
 	lab.Require(t)
-	w := &world{t: t}
+	w := &world{t: t, args: args}
 	if intent != "" {
 		w.intent = filepath.Join(t.TempDir(), "intent.yaml")
 		if err := os.WriteFile(w.intent, []byte(intent), 0o644); err != nil {
@@ -183,7 +184,7 @@ func newWorld(t *testing.T, topology lab.Topology, intent string) *world {
 
 func (w *world) start(listen string) {
 	w.t.Helper()
-	w.isat = startIsat(w.t, listen, w.intent)
+	w.isat = startIsat(w.t, listen, w.intent, w.args...)
 	c, err := client.New(w.isat.api)
 	if err != nil {
 		w.t.Fatal(err)
