@@ -38,7 +38,7 @@ type counters struct {
 	passed         uint64
 	limited        uint64
 	composed       [16]uint64 // by logical.Op
-	exempt         uint64
+	exempt         [packet.NumExemptions]uint64
 	icmpErrors     uint64
 	advertisements uint64
 	announcements  uint64
@@ -77,7 +77,7 @@ func CounterInfos() []CounterInfo {
 		{"rate-passed", "packets that a rate limit let through"},
 		{"rate-limited", "packets that a rate limit dropped"},
 		{"composed-KIND", "packets that were made of others for a logical flow"},
-		{"compose-exempt", "packets that no other can be made of, as no ICMP error about an ICMP error"},
+		{"compose-exempt-REASON", "packets about which no ICMP error may be sent"},
 		{"unreachable-told", "ICMP errors because nobody answers for a next hop"},
 		{"router-advertisements", "router advertisements, periodic or solicited"},
 		{"router-announcements", "announcements of routers' addresses at uplinks"},
@@ -140,7 +140,9 @@ func (n *counters) putRouting(put func(string, uint64)) {
 	for op := logical.OpComposeARP; op <= logical.OpComposeICMP6; op++ {
 		put("composed-"+op.String(), n.composed[op])
 	}
-	put("compose-exempt", n.exempt)
+	for e := range packet.NumExemptions {
+		put("compose-exempt-"+packet.Exemption(e).String(), n.exempt[e])
+	}
 	put("unreachable-told", n.icmpErrors)
 	put("router-advertisements", n.advertisements)
 	put("router-announcements", n.announcements)

@@ -159,7 +159,7 @@ func (c *Core) tellSender(h *resolve.Held, told map[netip.Addr]bool) {
 	}
 	frame, is4, err := composeUnreachable(h.Frame)
 	if err != nil {
-		c.counters.exempt++
+		c.countExempt(err)
 		return
 	}
 	sender := senderOf(frame, is4)
@@ -189,6 +189,15 @@ func senderOf(frame []byte, is4 bool) netip.Addr {
 		return netip.AddrFrom4([4]byte(frame[26:30]))
 	}
 	return netip.AddrFrom16([16]byte(frame[22:38]))
+}
+
+// countExempt counts why nothing was made of a packet.
+func (c *Core) countExempt(err error) {
+	if exemption, ok := packet.ExemptionOf(err); ok {
+		c.counters.exempt[exemption]++
+	} else if reason, ok := packet.ReasonOf(err); ok {
+		c.counters.malformed[reason]++
+	}
 }
 
 // bucket limits a rate: each take needs a token, and rate of them come in a
@@ -261,7 +270,7 @@ func (e Composed) apply(c *Core) {
 	}
 	frame, err := e.Make.Compose(e.Frame)
 	if err != nil {
-		c.counters.exempt++
+		c.countExempt(err)
 		return
 	}
 	c.counters.composed[e.Make.Op]++

@@ -36,7 +36,8 @@ type networkMAC struct {
 	mac     packet.MAC
 }
 
-// uplink is an interface of a router at an uplink port.
+// uplink is an interface of a router at an uplink port. Without a location it is
+// everywhere in its network.
 type uplink struct {
 	routerPort
 	at binding.Location
@@ -94,9 +95,27 @@ func (c *Core) setRouters(in *intent.Intent) {
 			delete(c.routers.advertised, at)
 		}
 	}
+	c.announceChanged(before)
 	for at, i := range c.routers.interfaces {
 		if was := before[at]; i.Advertise != nil && (c.routers.advertised[at] == nil || !sameInterface(was, i)) {
 			c.routers.advertised[at] = c.routers.soon(c.now)
+		}
+	}
+}
+
+// announceChanged begins to announce interfaces that are not what they were: a
+// new MAC to everybody, who may remember the old one, and new addresses at the
+// uplinks, which findUplinks finds anew.
+func (c *Core) announceChanged(before map[routerPort]*intent.Interface) {
+	for at := range c.routers.announced {
+		was, is := before[at.routerPort], c.routers.interfaces[at.routerPort]
+		if is == nil || was != nil && (was.MAC != is.MAC || !slices.Equal(was.Addresses, is.Addresses)) {
+			delete(c.routers.announced, at)
+		}
+	}
+	for at, is := range c.routers.interfaces {
+		if was := before[at]; was != nil && was.MAC != is.MAC {
+			c.routers.announced[uplink{routerPort: at}] = c.routers.soon(c.now)
 		}
 	}
 }
@@ -252,9 +271,14 @@ func (c *Core) findUplinks(sw *switchState) {
 		}
 	}
 	for at := range here {
-		if c.routers.announced[at] == nil {
-			c.routers.announced[at] = c.routers.soon(c.now)
+		if c.routers.announced[at] != nil {
+			continue
 		}
+		if all := c.routers.announced[uplink{routerPort: at.routerPort}]; all != nil && all.due != never {
+			c.routers.announced[at] = &schedule{due: never} // it is being told to everybody
+			continue
+		}
+		c.routers.announced[at] = c.routers.soon(c.now)
 	}
 	for at := range c.routers.announced {
 		if at.at.Switch == sw.ID && !here[at] {
@@ -263,17 +287,23 @@ func (c *Core) findUplinks(sw *switchState) {
 	}
 }
 
-// announce tells the network behind an uplink whose addresses a router has: ARP
-// announcements (RFC 5227 §2.3) and unsolicited NAs (RFC 4861 §7.2.6).
+// announce tells who is behind an uplink, or everybody, which addresses a router
+// has: ARP announcements (RFC 5227 §2.3) and unsolicited NAs (RFC 4861 §7.2.6).
 func (c *Core) announce(at uplink) {
 	i := c.routers.interfaces[at.routerPort]
-	for _, own := range i.Addresses {
+	tell := func(ip netip.Addr) {
 		c.counters.announcements++
-		c.deliver(at.at, announcement(i.MAC, own.Addr()))
+		if frame := announcement(i.MAC, ip); at.at == (binding.Location{}) {
+			c.floodEverywhere(binding.Segment{Network: at.network}, frame)
+		} else {
+			c.deliver(at.at, frame)
+		}
+	}
+	for _, own := range i.Addresses {
+		tell(own.Addr())
 	}
 	if i.HasIPv6() {
-		c.counters.announcements++
-		c.deliver(at.at, announcement(i.MAC, i.LinkLocal()))
+		tell(i.LinkLocal())
 	}
 }
 

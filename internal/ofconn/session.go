@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/isat-sdn/isat/openflow"
@@ -38,6 +39,7 @@ type Session struct {
 	cfg     *Config
 	log     *slog.Logger
 	conn    net.Conn
+	raw     syscall.RawConn // of conn, nil if it has none
 	address string
 	seq     uint64 // order of acceptance: the larger is the newer
 	dpid    uint64 // written before the session is registered, then constant
@@ -64,6 +66,9 @@ type Session struct {
 	queued   int           // bytes in queue and being written
 	kick     chan struct{} // queue is not empty
 	drained  chan struct{} // queued became less
+	// finishing counts the writes in the background. It only grows under
+	// queueing, and not once conn is closed.
+	finishing sync.WaitGroup
 
 	exchanges exchanges
 	nextXID   atomic.Uint64
@@ -78,7 +83,7 @@ type Session struct {
 }
 
 func newSession(srv *Server, conn net.Conn, address string, seq uint64) *Session {
-	return &Session{
+	s := &Session{
 		srv: srv, cfg: &srv.cfg, conn: conn, address: address, seq: seq,
 		log:     srv.cfg.Log.With("address", address),
 		in:      frames{conn: conn, buf: make([]byte, readBuffer)},
@@ -89,6 +94,10 @@ func newSession(srv *Server, conn net.Conn, address string, seq uint64) *Session
 		closed:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	if c, ok := conn.(syscall.Conn); ok {
+		s.raw, _ = c.SyscallConn() // without it, everything is queued
+	}
+	return s
 }
 
 // DatapathID is the identity of the switch. It is known from [Handler.Up] on.
@@ -128,6 +137,8 @@ func (s *Session) run(ctx context.Context) {
 	err := s.read()
 	s.Close(err) // an earlier Close, which made the read fail, keeps its reason
 	writer.Wait()
+	_ = s.queuedBytes() // its lock: whoever was about to write has seen that it is closed
+	s.finishing.Wait()
 	// Down comes before the datapath id is free, so that Up of the next session
 	// of this switch follows it.
 	defer s.srv.release(s)

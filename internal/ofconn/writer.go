@@ -1,8 +1,10 @@
 package ofconn
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/isat-sdn/isat/openflow"
@@ -27,6 +29,11 @@ func (s *Session) write(b []byte) error {
 	s.countOut(b)
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	return s.writeLocked(b)
+}
+
+// writeLocked is write for who holds the lock around writes.
+func (s *Session) writeLocked(b []byte) error {
 	// Setting a deadline costs a timer, so one serves the writes of a quarter of
 	// its time.
 	if now := time.Now(); s.writeDeadline.Sub(now) < s.cfg.WriteTimeout*3/4 {
@@ -88,8 +95,8 @@ func isBundledFlowMod(b []byte) bool {
 
 const onfBundleAdd = 2301
 
-// Send queues whole encoded messages. They are written in the order of the
-// calls, but in no order relative to what PacketIns returns. msgs is copied.
+// Send writes whole encoded messages, or queues them if the switch does not take
+// them at once. They are written in the order of the calls, but in no order relative to what PacketIns returns. msgs is copied.
 //
 // It fails with [ErrUnframed], with [ErrQueueFull] (which closes the session), or
 // with the reason of a session that has ended. That it succeeds doesn't mean
@@ -107,6 +114,10 @@ func (s *Session) Send(msgs []byte) error {
 	default:
 	}
 	s.queueing.Lock()
+	if s.queued == 0 && s.writeNow(msgs) {
+		s.queueing.Unlock()
+		return nil
+	}
 	if full := s.queued+len(msgs) > s.cfg.MaxQueue; full {
 		queued := s.queued
 		s.queueing.Unlock()
@@ -119,6 +130,48 @@ func (s *Session) Send(msgs []byte) error {
 	s.queueing.Unlock()
 	signal(s.kick)
 	return nil
+}
+
+// writeNow writes messages at once, if nothing is in the way and the socket takes
+// them: the sender is spared the wait for another goroutine. What it does not
+// take of them is written in the background; queued counts it. It reports false
+// if nothing was written. The caller holds queueing.
+func (s *Session) writeNow(msgs []byte) bool {
+	if s.raw == nil || len(msgs) > answerChunk || !s.writing.TryLock() {
+		return false
+	}
+	written := 0
+	err := s.raw.Write(func(fd uintptr) bool {
+		written, _ = syscall.Write(int(fd), msgs) // an error comes again when the queue is written
+		return true
+	})
+	if err != nil || written <= 0 {
+		s.writing.Unlock()
+		return false
+	}
+	s.countOut(msgs)
+	if written == len(msgs) {
+		s.writing.Unlock()
+		return true
+	}
+	rest := bytes.Clone(msgs[written:])
+	s.queued += len(rest)
+	s.finishing.Go(func() { s.finish(rest) })
+	return true
+}
+
+// finish writes the rest of a message. It has the lock around writes from
+// writeNow.
+func (s *Session) finish(rest []byte) {
+	err := s.writeLocked(rest)
+	s.writing.Unlock()
+	s.queueing.Lock()
+	s.queued -= len(rest)
+	s.queueing.Unlock()
+	signal(s.drained)
+	if err != nil {
+		s.Close(err)
+	}
 }
 
 // framed reports whether b is a sequence of whole messages.

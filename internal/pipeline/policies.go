@@ -17,6 +17,9 @@ import (
 // Policies stand above all of isat's own rules, in their own order.
 const policyBase = 1000
 
+// maxPolicyFlows bounds the flows of one policy on a switch.
+const maxPolicyFlows = 512
+
 // policyTables are the tables that take policies: every packet meets guard, and
 // next goes on; routed ones meet ip-input, likewise; l2 decides where a packet
 // goes.
@@ -65,10 +68,19 @@ func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
 		}
 		return &intent.PolicyFault{Key: "table", Message: fmt.Sprintf("table %q takes no policies: want one of %s", p.Table, strings.Join(names, ", "))}
 	}
-	anyName := func(*logical.Field, string) (uint64, bool) { return 1, true }
+	numbers := make(map[string]uint64)
+	anyName := func(_ *logical.Field, name string) (uint64, bool) {
+		if numbers[name] == 0 {
+			numbers[name] = uint64(len(numbers) + 1)
+		}
+		return numbers[name], true
+	}
 	flow, err := newPolicyCompiler(anyName).compile(rule)
 	if err != nil {
 		return policyFault(err)
+	}
+	if n := len(flow.Mods); n > maxPolicyFlows {
+		return &intent.PolicyFault{Key: "match", Message: fmt.Sprintf("the match takes %d flows: want one that takes %d at most, or several policies", n, maxPolicyFlows)}
 	}
 	for _, mod := range flow.Mods {
 		why := forbidden(rule.Table, mod.Instructions.Apply)

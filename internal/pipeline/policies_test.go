@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,8 @@ func TestCheckPolicy(t *testing.T) {
 		{table: "guard", match: `ip4`, actions: `arp { next(l2); };`, key: "actions", want: "arp"},
 		{table: "guard", match: `ip4`, actions: `icmp4 { next(0); };`, key: "actions", want: "table 0"},
 		{table: "l2", match: `tcp`, actions: `tcp.src[0] = check_pkt_larger(100); next;`, key: "actions", want: "check_pkt_larger is isat's own"},
+		{table: "guard", match: `tcp.src != 5 && tcp.dst != 5 && ip4.src != 1.2.3.4 && ip4.dst != 1.2.3.4`, actions: `drop;`},
+		{table: "guard", match: `inport == {` + manyPorts(600) + `}`, actions: `drop;`, key: "match", want: "flows: want one that takes 512 at most"},
 		{table: "guard", match: `tcp`, actions: `next(13);`, key: "actions", want: "table 13 is not one"},
 		{table: "ip-input", match: `tcp`, actions: `next(200);`, key: "actions", want: "table 200 is not one"},
 		{table: "ip-input", match: `tcp`, actions: `next(18);`},
@@ -60,6 +63,15 @@ func TestCheckPolicy(t *testing.T) {
 			t.Errorf("%s: %s => %s: %+v, want %s %q", test.table, test.match, test.actions, *got, test.key, test.want)
 		}
 	}
+}
+
+// manyPorts is a list of that many names.
+func manyPorts(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%q", fmt.Sprint("p", i))
+	}
+	return strings.Join(names, ", ")
 }
 
 // TestPoliciesByPort checks that a policy about a port is there on the switches that have the port,
