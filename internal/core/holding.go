@@ -138,16 +138,19 @@ func (c *Core) heard(key binding.Key) {
 	}
 }
 
-// tellUnreachable sends ICMP errors about packets that had the same next hop,
-// one to each sender.
+// maxTold bounds the errors that one sender gets about one next hop.
+const maxTold = 16
+
+// tellUnreachable sends ICMP errors about packets that are given up: for each of
+// them, so that each connection hears of it, within limits.
 func (c *Core) tellUnreachable(held []resolve.Held) {
-	told := make(map[netip.Addr]bool)
+	told := make(map[netip.Addr]int)
 	for i := range held {
 		c.tellSender(&held[i], told)
 	}
 }
 
-func (c *Core) tellSender(h *resolve.Held, told map[netip.Addr]bool) {
+func (c *Core) tellSender(h *resolve.Held, told map[netip.Addr]int) {
 	sw := c.switches[h.Switch]
 	router, ok := c.intent.RouterByNumber(h.Router)
 	if sw == nil || sw.state == away || !ok {
@@ -163,10 +166,10 @@ func (c *Core) tellSender(h *resolve.Held, told map[netip.Addr]bool) {
 		return
 	}
 	sender := senderOf(frame, is4)
-	if told[sender] || !c.errors.take(c.now) {
+	if told[sender] >= maxTold || !c.errors.take(c.now) {
 		return
 	}
-	told[sender] = true
+	told[sender]++
 	actions, err := c.program.Unreachable(router, from, is4)
 	if err != nil {
 		return // the interface has no address of that family

@@ -134,7 +134,7 @@ func readIntent(file string) (*intent.Intent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read intent: %w", err)
 	}
-	return intent.ParseWith(file, data, pipeline.CheckPolicy)
+	return intent.ParseWith(file, data, pipeline.NewPolicyChecker().Check)
 }
 
 // reload reads the intent file again whenever SIGHUP says so. A file with

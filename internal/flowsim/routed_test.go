@@ -154,9 +154,11 @@ func TestRouting(t *testing.T) {
 		{"TTL 1, for the router itself", 1, echo4(w, "10.1.1.1").change(func(p *ipPacket) { p.ttl = 1 }).frame(), want{ports: []uint32{1}, frame: turned(echo4(w, "10.1.1.1"), 0, 255)}},
 		{"TTL 1 in a later fragment", 1, udp(echo4(w, "10.1.2.13"), 1, 2).change(func(p *ipPacket) { p.ttl, p.fragment = 1, 20 }).frame(), drop},
 		{"a policy", 1, echo4(w, "10.1.2.13").change(func(p *ipPacket) { p.proto, p.ports = layers.IPProtocolTCP, [2]uint16{1000, 23} }).frame(), drop},
+		{"in a VLAN of the hosts' own", 1, echo4(w, "10.1.2.13").change(func(p *ipPacket) { p.tag = 7 }).frame(), want{punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"the first fragment of an echo request", 1, echo4(w, "10.1.1.1").change(func(p *ipPacket) { p.more = true }).frame(), drop},
 		{"a policy that refuses", 1, udp(echo4(w, "10.1.2.14"), 1000, 53).frame(), want{punts: []pipeline.Reason{pipeline.ReasonCompose}}},
 	}
-	for _, source := range []string{"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "169.254.0.1", "10.1.1.1", "10.1.3.1"} {
+	for _, source := range []string{"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "169.254.0.1", "10.1.1.1", "10.1.3.1", "10.1.1.255", "10.1.1.0"} {
 		cases = append(cases, testCase{"no packet from " + source + " (RFC 1812 §5.3.7, §5.3.8)", 1,
 			echo4(w, "10.1.2.13").change(func(p *ipPacket) { p.from = source }).frame(), drop})
 	}

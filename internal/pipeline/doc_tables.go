@@ -114,7 +114,7 @@ func exampleRules() []Rule {
 	}})
 	policy, _ := policyRule(&intent.Policy{Name: "no-telnet", Table: "guard", Priority: 10, Match: "tcp.dst == 23", Actions: "drop;"})
 	return slices.Concat(classifyRules(edge, "blue"), classifyRules(trunk, "blue"), deliverRules(edge), deliverRules(trunk),
-		networkRules(&network), r.rules(), []Rule{policy})
+		networkRules(&network, 1), r.rules(), []Rule{policy})
 }
 
 // writeDirect lists an example of each flow that is not made from a logical one.

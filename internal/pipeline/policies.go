@@ -17,9 +17,6 @@ import (
 // Policies stand above all of isat's own rules, in their own order.
 const policyBase = 1000
 
-// maxPolicyFlows bounds the flows of one policy on a switch.
-const maxPolicyFlows = 512
-
 // policyTables are the tables that take policies: every packet meets guard, and
 // next goes on; routed ones meet ip-input, likewise; l2 decides where a packet
 // goes.
@@ -56,10 +53,41 @@ func policyRule(p *intent.Policy) (r Rule, ok bool) {
 		Doc: "a policy of the operator", Owner: fmt.Sprintf("policy %q", p.Name)}, ok && slices.Contains(policyTables(), table)
 }
 
-// CheckPolicy says what is wrong with a policy, nil if nothing is. Names of
-// ports, networks and routers need not exist: a policy about one that does not
-// matches nothing.
-func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
+// PolicyChecker checks the policies of one file: each by itself, and what they
+// take together.
+type PolicyChecker struct {
+	compiler *compiler
+	numbers  map[string]uint64        // names of ports, networks and routers, which need not exist
+	flows    int                      // of all policies
+	parts    map[openflow.FlowKey]int // conjunctive matches that a flow is a part of
+}
+
+// Bounds of what all policies take on a switch. A flow's conjunctions have to
+// fit into one message.
+const (
+	maxPolicyFlows    = 512 // of one policy
+	maxAllPolicyFlows = 1 << 16
+	maxParts          = 2048
+)
+
+// NewPolicyChecker begins to check a file.
+func NewPolicyChecker() *PolicyChecker {
+	c := &PolicyChecker{numbers: make(map[string]uint64), parts: make(map[openflow.FlowKey]int)}
+	c.compiler = newPolicyCompiler(c.number)
+	return c
+}
+
+// number gives each name a number of its own: a policy about a port, a network or
+// a router that does not exist matches nothing.
+func (c *PolicyChecker) number(_ *logical.Field, name string) (uint64, bool) {
+	if c.numbers[name] == 0 {
+		c.numbers[name] = uint64(len(c.numbers) + 1)
+	}
+	return c.numbers[name], true
+}
+
+// Check says what is wrong with a policy, nil if nothing is.
+func (c *PolicyChecker) Check(p *intent.Policy) *intent.PolicyFault {
 	rule, ok := policyRule(p)
 	if !ok {
 		var names []string
@@ -68,19 +96,12 @@ func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
 		}
 		return &intent.PolicyFault{Key: "table", Message: fmt.Sprintf("table %q takes no policies: want one of %s", p.Table, strings.Join(names, ", "))}
 	}
-	numbers := make(map[string]uint64)
-	anyName := func(_ *logical.Field, name string) (uint64, bool) {
-		if numbers[name] == 0 {
-			numbers[name] = uint64(len(numbers) + 1)
-		}
-		return numbers[name], true
-	}
-	flow, err := newPolicyCompiler(anyName).compile(rule)
+	flow, err := c.compiler.compile(rule)
 	if err != nil {
 		return policyFault(err)
 	}
-	if n := len(flow.Mods); n > maxPolicyFlows {
-		return &intent.PolicyFault{Key: "match", Message: fmt.Sprintf("the match takes %d flows: want one that takes %d at most, or several policies", n, maxPolicyFlows)}
+	if why := c.tooMany(&flow); why != "" {
+		return &intent.PolicyFault{Key: "match", Message: why}
 	}
 	for _, mod := range flow.Mods {
 		why := forbidden(rule.Table, mod.Instructions.Apply)
@@ -92,6 +113,27 @@ func CheckPolicy(p *intent.Policy) *intent.PolicyFault {
 		}
 	}
 	return nil
+}
+
+// tooMany says what a policy takes too much of, "" if it fits.
+func (c *PolicyChecker) tooMany(flow *Flow) string {
+	n := len(flow.Mods)
+	c.flows += n
+	switch {
+	case n > maxPolicyFlows:
+		return fmt.Sprintf("the match takes %d flows: want one that takes %d at most, or several policies", n, maxPolicyFlows)
+	case c.flows > maxAllPolicyFlows:
+		return fmt.Sprintf("with it the policies take %d flows: want %d at most", c.flows, maxAllPolicyFlows)
+	}
+	for _, mod := range flow.Mods {
+		if isClause(&mod) {
+			key := mod.Key()
+			if c.parts[key] += len(mod.Instructions.Apply); c.parts[key] > maxParts {
+				return fmt.Sprintf("too many policies of its table and priority have %s in common: want some at other priorities", openflow.FormatMatch(mod.Match))
+			}
+		}
+	}
+	return ""
 }
 
 func newPolicyCompiler(names logical.Names) *compiler {

@@ -15,6 +15,28 @@ import (
 	"github.com/isat-sdn/isat/openflow"
 )
 
+// TestCheckPolicies refuses policies that are too much together: a flow that is a part of many
+// matches has to fit into one message.
+func TestCheckPolicies(t *testing.T) {
+	odd := make([]string, 60)
+	for i := range odd {
+		odd[i] = fmt.Sprint(2*i + 1)
+	}
+	ports := strings.Join(odd, ", ")
+	checker := pipeline.NewPolicyChecker()
+	for n := range 3000 {
+		got := checker.Check(&intent.Policy{Name: "p", Table: "guard", Actions: "drop;",
+			Match: fmt.Sprintf("tcp.src == {%s} && tcp.dst == {%d, %d}", ports, 2*n+1, 2*n+1001)})
+		if got != nil {
+			if n < 500 || got.Key != "match" {
+				t.Errorf("policy %d: %+v", n, *got)
+			}
+			return
+		}
+	}
+	t.Error("any number of policies is taken")
+}
+
 // TestCheckPolicy refuses what a policy must not do, and says where.
 func TestCheckPolicy(t *testing.T) {
 	for _, test := range []struct {
@@ -55,7 +77,7 @@ func TestCheckPolicy(t *testing.T) {
 		{table: "ip-input", match: `ip6`, actions: `icmp6 { icmp6.type = 128; next(l2); };`, key: "actions", want: "must stay an ICMP error"},
 		{table: "ip-input", match: `ip4`, actions: `icmp4 { icmp4.type <-> icmp4.code; next(l2); };`, key: "actions", want: "must stay an ICMP error"},
 	} {
-		got := pipeline.CheckPolicy(&intent.Policy{Name: "p", Table: test.table, Match: test.match, Actions: test.actions})
+		got := pipeline.NewPolicyChecker().Check(&intent.Policy{Name: "p", Table: test.table, Match: test.match, Actions: test.actions})
 		switch {
 		case got == nil && test.key != "":
 			t.Errorf("%s: %s => %s is taken", test.table, test.match, test.actions)

@@ -29,8 +29,14 @@ type Program struct {
 	numbers  map[string]uint64
 	router   map[string]uint64
 	ports    map[fabric.Attachment][]Flow
-	networks map[uint32][]Flow
+	networks map[networkGroups][]Flow
 	policies policies
+}
+
+// networkGroups is a network and how many groups it takes on a switch.
+type networkGroups struct {
+	network uint32
+	groups  int
 }
 
 // maxPorts bounds the attachments whose flows are remembered.
@@ -48,10 +54,10 @@ var staticFlows = sync.OnceValue(func() []Flow {
 })
 
 // NewProgram compiles an intent. The policies must have been checked, see
-// CheckPolicy.
+// PolicyChecker.
 func NewProgram(in *intent.Intent) *Program {
 	p := &Program{intent: in, numbers: make(map[string]uint64), router: make(map[string]uint64),
-		ports: make(map[fabric.Attachment][]Flow), networks: make(map[uint32][]Flow), policies: policies{list: in.Policies}}
+		ports: make(map[fabric.Attachment][]Flow), networks: make(map[networkGroups][]Flow), policies: policies{list: in.Policies}}
 	for i := range in.Networks {
 		p.numbers[in.Networks[i].Name] = uint64(in.Networks[i].Number)
 	}
@@ -97,8 +103,9 @@ func (p *Program) Base(attachments []fabric.Attachment) Base {
 		if len(members[n.Number]) == 0 {
 			continue
 		}
-		base.Logical = append(base.Logical, p.networkFlows(n)...)
-		base.Groups = append(base.Groups, floodGroup(n.Number, members[n.Number]))
+		groups := floodGroups(n.Number, members[n.Number])
+		base.Logical = append(base.Logical, p.networkFlows(n, len(groups))...)
+		base.Groups = append(base.Groups, groups...)
 	}
 	base.Logical = append(base.Logical, p.policies.flows(p.names(attachments))...)
 	base.Flows = merge(base.Logical)
@@ -120,11 +127,12 @@ func (p *Program) portFlows(a fabric.Attachment) []Flow {
 	return flows
 }
 
-func (p *Program) networkFlows(n *intent.Network) []Flow {
-	flows, known := p.networks[n.Number]
+func (p *Program) networkFlows(n *intent.Network, groups int) []Flow {
+	key := networkGroups{n.Number, groups}
+	flows, known := p.networks[key]
 	if !known {
-		flows = newCompiler(spacePorts, p.names(nil)).all(networkRules(n))
-		p.networks[n.Number] = flows
+		flows = newCompiler(spacePorts, p.names(nil)).all(networkRules(n, groups))
+		p.networks[key] = flows
 	}
 	return flows
 }
@@ -162,8 +170,8 @@ func isClause(f *openflow.FlowMod) bool {
 }
 
 // networkRules are what a network needs on a switch that has ports of it.
-func networkRules(n *intent.Network) []Rule {
-	rules := slices.Concat(floodRules(n), searchNetworkRules(n))
+func networkRules(n *intent.Network, groups int) []Rule {
+	rules := slices.Concat(floodRules(n, groups), searchNetworkRules(n))
 	for _, subnet := range n.Subnets {
 		if broadcast, ok := subnet.Broadcast(); ok {
 			rules = append(rules, answerSubnetRule(n.Name, broadcast))
@@ -181,10 +189,19 @@ func owned(by string, lists ...[]Rule) []Rule {
 	return rules
 }
 
+// floodGroups are the groups of a network with the given attachments.
+func floodGroups(network uint32, members []fabric.Attachment) []openflow.GroupMod {
+	var groups []openflow.GroupMod
+	for chunk := range slices.Chunk(members, groupMembers) {
+		groups = append(groups, floodGroup(groupID(network, len(groups)), chunk))
+	}
+	return groups
+}
+
 // floodGroup sends a copy to every attachment of a network. The switch leaves
 // the ingress port out by itself.
-func floodGroup(network uint32, members []fabric.Attachment) openflow.GroupMod {
-	g := openflow.GroupMod{Command: openflow.GroupAdd, GroupType: openflow.GroupTypeAll, ID: network}
+func floodGroup(id uint32, members []fabric.Attachment) openflow.GroupMod {
+	g := openflow.GroupMod{Command: openflow.GroupAdd, GroupType: openflow.GroupTypeAll, ID: id}
 	for _, a := range members {
 		var acts []openflow.Action
 		if vlan := a.Key.VLAN(); vlan != 0 {

@@ -180,6 +180,21 @@ func (r *router) addresses(family func(netip.Addr) bool) []netip.Addr {
 	return out
 }
 
+// broadcasts is the set of the broadcast addresses of the networks that the
+// router is on, in both forms (RFC 1122 §3.2.1.3), "" for none.
+func (r *router) broadcasts() string {
+	var out []netip.Addr
+	for _, i := range r.interfaces {
+		for _, own := range i.Addresses {
+			subnet := intent.Subnet{Prefix: own.Masked()}
+			if broadcast, ok := subnet.Broadcast(); ok {
+				out = append(out, subnet.Prefix.Addr(), broadcast)
+			}
+		}
+	}
+	return setOf(out)
+}
+
 // setOf writes addresses as a set of the language, "" for none.
 func setOf(addresses []netip.Addr) string {
 	if len(addresses) == 0 {

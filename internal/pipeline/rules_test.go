@@ -1,12 +1,16 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/flowsim/ovstest"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
 )
@@ -47,6 +51,42 @@ func keyed(f openflow.FlowMod) openflow.Match {
 		}
 	}
 	return m
+}
+
+// TestManyPortsInOneNetwork checks that every message of a switch with all the ports that there can be
+// fits, and that flooding reaches all of them.
+func TestManyPortsInOneNetwork(t *testing.T) {
+	in := intent.Default()
+	var attachments []fabric.Attachment
+	for port := uint32(1); port < 0xff00; port += 13 {
+		attachments = append(attachments, fabric.Attachment{Network: 1, Key: binding.NewPortKey(port, 7), Port: port, Name: fmt.Sprint("p", port)})
+	}
+	base := pipeline.NewProgram(in).Base(attachments)
+	reached := make(map[uint32]bool)
+	groups := make(map[uint32]bool)
+	for i := range base.Groups {
+		g := &base.Groups[i]
+		groups[g.ID] = true
+		if b := openflow.Append(nil, 1, g); len(b) > openflow.MaxMessage {
+			t.Fatalf("a group of %d bytes", len(b))
+		}
+		for _, b := range g.Buckets {
+			reached[b.Actions[len(b.Actions)-1].(openflow.Output).Port] = true
+		}
+	}
+	if len(reached) != len(attachments) || len(groups) != len(base.Groups) {
+		t.Errorf("%d of %d ports are in %d groups, of which %d differ", len(reached), len(attachments), len(base.Groups), len(groups))
+	}
+	for _, f := range base.Flows {
+		if pipeline.Table(f.TableID) == pipeline.Flood {
+			for _, a := range f.Instructions.Apply {
+				delete(groups, a.(openflow.Group).ID)
+			}
+		}
+	}
+	if len(groups) != 0 {
+		t.Errorf("no flow goes to %d groups", len(groups))
+	}
 }
 
 // overlap says whether some packet could fit both.

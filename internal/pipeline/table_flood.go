@@ -2,16 +2,30 @@ package pipeline
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
 )
 
-// floodRules send a packet to every port of a network.
-func floodRules(n *intent.Network) []Rule {
-	return []Rule{{Table: Flood, Priority: 10, Match: fmt.Sprintf("network == %q", n.Name), Actions: fmt.Sprintf("group(%d);", n.Number),
+// groupMembers bounds the attachments of one group, which has to fit into one
+// message. A network with more on one switch has several groups there.
+const groupMembers = 1000
+
+// floodRules send a packet to every port of a network, which are in a number of
+// groups.
+func floodRules(n *intent.Network, groups int) []Rule {
+	var actions []string
+	for i := range groups {
+		actions = append(actions, fmt.Sprintf("group(%d);", groupID(n.Number, i)))
+	}
+	return []Rule{{Table: Flood, Priority: 10, Match: fmt.Sprintf("network == %q", n.Name), Actions: strings.Join(actions, " "),
 		Doc: "a copy to every port of the network but the ingress port"}}
 }
+
+// groupID is the number of a network's group: the network's, and above its 24
+// bits which of its groups.
+func groupID(network uint32, i int) uint32 { return network | uint32(i)<<24 }
 
 // deliverRules send a packet out of one attachment.
 func deliverRules(a fabric.Attachment) []Rule {

@@ -38,6 +38,10 @@ func ipInputRules() []Rule {
 // ipInputRouterRules are about a router's own addresses, on any interface.
 func ipInputRouterRules(r *router) []Rule {
 	var rules []Rule
+	if nobody := r.broadcasts(); nobody != "" {
+		rules = append(rules, Rule{Priority: 195, Match: fmt.Sprintf("router == %q && ip4.src == %s", r.Name, nobody), Actions: `drop;`,
+			Doc: "a network or its broadcast address can't send (RFC 1812 §5.3.7)"})
+	}
 	if own := r.own4(); own != "" {
 		at := fmt.Sprintf("router == %q && ip4.dst == %s", r.Name, own)
 		rules = append(rules,

@@ -18,6 +18,8 @@ func l2InterfaceRules(i *routerInterface) []Rule {
 	in := fmt.Sprintf("network == %q && network.vlan == 0", i.Network)
 	rules := []Rule{{Priority: 60, Match: fmt.Sprintf("%s && eth.dst == %s", in, i.MAC), Actions: `next(admission);`,
 		Doc: "frames for a router's interface"}}
+	rules = append(rules, Rule{Priority: 55, Match: fmt.Sprintf("network == %q && eth.dst == %s", i.Network, i.MAC), Actions: `drop;`,
+		Doc: "in a VLAN of the hosts' own there is no router"})
 	if i.Advertise != nil {
 		rules = append(rules, Rule{Priority: 50, Match: in + " && eth.mcast && nd_rs", Actions: `punt(solicitation); next(flood);`,
 			Doc: "a router solicitation: to the controller, which advertises, and to other routers (RFC 4861 §6.2.6)"})

@@ -110,7 +110,7 @@ func TestExamplesParse(t *testing.T) {
 			var err error
 			if intentDocument.MatchString(b.text) {
 				intents++
-				_, err = intent.ParseWith(where, []byte(b.text), pipeline.CheckPolicy)
+				_, err = intent.ParseWith(where, []byte(b.text), pipeline.NewPolicyChecker().Check)
 			} else {
 				_, err = lab.Parse(where, []byte(b.text))
 			}
@@ -137,7 +137,7 @@ func TestExamplesFitTheirTopologies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, err := intent.ParseWith(file, text, pipeline.CheckPolicy)
+			in, err := intent.ParseWith(file, text, pipeline.NewPolicyChecker().Check)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -120,6 +120,8 @@ func TestRouterJoinsSearch(t *testing.T) {
 	if got := s.Ask(2, key, elsewhere); got != Joined {
 		t.Errorf("a host behind another switch, where the question goes, too: %v", got)
 	}
+	s.Forget(router.At)
+	s.Forget(asker(1).At)
 	requests, _ := s.Tick(second)
 	if len(requests) != 1 || string(requests[0].Asker.Frame) != "router's" || !requests[0].Asker.ToAll() {
 		t.Errorf("requests %+v", requests)

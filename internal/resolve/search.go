@@ -294,7 +294,8 @@ func (s *Searches) SilentFor(now int64, key binding.Key) int64 {
 // Forget drops the searches and parked askers of a place that is gone.
 func (s *Searches) Forget(at binding.Location) {
 	for _, q := range s.active {
-		q.askers = slices.DeleteFunc(q.askers, func(a Asker) bool { return a.At == at })
+		// A router asks for whatever it holds, wherever that came in.
+		q.askers = slices.DeleteFunc(q.askers, func(a Asker) bool { return a.At == at && !a.Everywhere })
 		if len(q.askers) == 0 {
 			s.end(q)
 		}

@@ -77,7 +77,7 @@ func (h Host) flows() []openflow.FlowMod {
 // Intent parses the world's intent.
 func (w World) Intent(t testing.TB) *intent.Intent {
 	t.Helper()
-	in, err := intent.ParseWith(w.Name, []byte(w.Text), pipeline.CheckPolicy)
+	in, err := intent.ParseWith(w.Name, []byte(w.Text), pipeline.NewPolicyChecker().Check)
 	if err != nil {
 		t.Fatal(err)
 	}
