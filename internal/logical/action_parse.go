@@ -66,34 +66,36 @@ func expectedEnd(end tokenKind) string {
 // for the assignment to a pseudo field.
 func (p *actionParser) action() action {
 	at := p.tok
-	if at.kind != tokID {
-		p.syntaxError("action")
-		return nil
-	}
-	if bits, op := pseudoField(at.text); bits != 0 {
-		p.setPseudo(bits, op)
-		return nil
-	}
-	if act := p.named(at); act != nil {
+	switch {
+	case at.kind != tokID:
+	case p.assigns():
+		if bits, op := pseudoField(at.text); bits != 0 {
+			p.setPseudo(bits, op)
+			return nil
+		}
+		return p.assignment()
+	case at.text == "ip.ttl":
+		act := decTTLAction{ttl: p.lvalue()}
+		p.require(tokDecrement)
 		return act
+	default:
+		if act := p.named(at); act != nil {
+			return act
+		}
 	}
-	if p.symbols.fields[at.text] == nil && p.symbols.predicates[at.text] == nil {
-		p.unknown(at)
-		return nil
-	}
-	return p.assignment()
+	p.syntaxError("action")
+	return nil
 }
 
-// unknown says what is wrong with a name that is neither an action nor a field:
-// what follows tells which of them it was meant to be.
-func (p *actionParser) unknown(at token) {
-	p.advance()
-	switch p.tok.kind {
-	case tokAssign, tokLBracket, tokExchange, tokDecrement:
-		p.fail(at, "Syntax error at `%s' expecting field name.", at.text)
-	default:
-		p.fail(at, "Syntax error at `%s' expecting action.", at.text)
+// assigns reports whether a field that is changed is at the token: the next token tells.
+func (p *actionParser) assigns() bool {
+	next := p.lexer
+	next.advance()
+	switch next.tok.kind {
+	case tokAssign, tokLBracket, tokExchange:
+		return true
 	}
+	return false
 }
 
 // named parses the action that the name at the token stands for. It is nil if

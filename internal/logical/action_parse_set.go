@@ -9,9 +9,6 @@ func (p *actionParser) assignment() action {
 		return nil
 	}
 	switch {
-	case p.tok.kind == tokDecrement && dst.field.Name == "ip.ttl":
-		p.advance()
-		return decTTLAction{ttl: dst}
 	case dst.field.ReadOnly:
 		p.failAt(dst.at, "Field %s is not modifiable.", dst.field.Name)
 	case p.accept(tokExchange):
@@ -109,6 +106,9 @@ func (p *actionParser) choice(dst operand) action {
 		more = p.accept(tokComma)
 	}
 	p.require(tokRParen)
+	if n < 2 {
+		p.syntaxError("at least 2 group members")
+	}
 	if p.err == nil && small(uint64(n-1)).width() > dst.bits {
 		p.failAt(dst.at, "%d-bit field %s cannot hold %d values.", dst.bits, dst, n)
 	}

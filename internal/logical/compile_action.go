@@ -95,7 +95,7 @@ func (c *compiler) table(ref tableRef) (uint8, error) {
 	}
 	n, ok := c.target.Tables[ref.name]
 	if !ok {
-		return 0, c.errorf(ref.at, "Unknown table %s.", formatName(nil, ref.name))
+		return 0, c.errorf(ref.at, "Unknown table %s.", excerpt(string(formatName(nil, ref.name))))
 	}
 	return n, nil
 }
@@ -130,7 +130,7 @@ func (a lookupAction) compile(c *compiler) error {
 func (a puntAction) compile(c *compiler) error {
 	number, ok := c.target.Reasons[a.reason]
 	if !ok {
-		return c.errorf(a.at, "Unknown reason %s.", formatName(nil, a.reason))
+		return c.errorf(a.at, "Unknown reason %s.", excerpt(string(formatName(nil, a.reason))))
 	}
 	return c.punt(a.at, OpPunt, nil, number)
 }

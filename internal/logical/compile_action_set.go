@@ -30,7 +30,7 @@ func (c *compiler) nameNumber(a setAction) (uint64, error) {
 		return 0, nil
 	}
 	if !small(v).and(ones(a.dst.bits).not()).isZero() {
-		return 0, c.errorf(a.dst.at, "The number of %q, %d, does not fit into %d-bit field %s.", a.value.text, v, a.dst.bits, a.dst)
+		return 0, c.errorf(a.dst.at, "The number of %q, %d, does not fit into %d-bit field %s.", excerpt(a.value.text), v, a.dst.bits, a.dst)
 	}
 	return v, nil
 }

@@ -29,8 +29,13 @@ type constant struct {
 	text   string // only if formatString
 }
 
-// bits is how wide a field has to be to hold the constant.
-func (c constant) bits() int { return max(c.value.width(), c.mask.width()) }
+// bits is how wide a field has to be to hold the constant: an address needs all of its bits.
+func (c constant) bits() int {
+	if width := c.format.addressBits(); width != 0 {
+		return width
+	}
+	return max(c.value.width(), c.mask.width())
+}
 
 // String is the constant as it is written.
 func (c constant) String() string { return string(c.append(nil)) }
@@ -79,24 +84,29 @@ const hexDigits = "0123456789abcdef"
 
 // prefixLength is the length of an address's mask when that is a prefix.
 func (c constant) prefixLength() (int, bool) {
-	width := c.format.addressBits()
-	if width == 0 {
+	if !c.format.hasPrefixes() {
 		return 0, false
 	}
+	width := c.format.addressBits()
 	zeros := min(c.mask.trailingZeros(), width)
 	return width - zeros, c.mask == ones(width).and(ones(zeros).not())
 }
 
-// addressBits is the width of the addresses that are written in format f and have prefixes.
+// addressBits is the width of the addresses that are written in format f, 0 if it is none of addresses.
 func (f format) addressBits() int {
 	switch f {
 	case formatIPv4:
 		return 32
+	case formatMAC:
+		return 48
 	case formatIPv6:
 		return 128
 	}
 	return 0
 }
+
+// hasPrefixes reports whether the length of a prefix can be the mask of a constant in format f.
+func (f format) hasPrefixes() bool { return f == formatIPv4 || f == formatIPv6 }
 
 // appendQuoted writes a string in the syntax of JSON.
 func appendQuoted(b []byte, s string) []byte {
@@ -123,9 +133,8 @@ func (l *lexer) scanNumber() {
 		return
 	}
 	l.tok.kind, l.tok.constant = tokNumber, c
-	next := l.peek(1)
-	if l.peek(0) != '/' || !isHex(next) && next != ':' {
-		return
+	if next := l.peek(1); l.peek(0) != '/' || next == '/' || next == '*' {
+		return // no mask, or a comment
 	}
 	l.pos++
 	if problem := l.tok.constant.setMask(l.digits()); problem != "" {
@@ -145,32 +154,32 @@ func (l *lexer) digits() string {
 	}
 }
 
-// setMask gives c the mask that s says: a number in the same form or the length of a prefix.
+// setMask gives c the mask that s says: a number in the same form or the length of a prefix. Bits of
+// the value that the mask leaves out are dropped, so that 10.0.0.1/24 is 10.0.0.0/24.
 func (c *constant) setMask(s string) (problem string) {
+	if s == "" {
+		return "Integer constant expected."
+	}
 	mask, problem := parseNumber(s)
 	width := c.format.addressBits()
 	switch {
 	case problem != "":
 		return problem
-	case width != 0 && mask.format == formatDecimal:
-		if mask.value.hi != 0 || mask.value.lo > uint64(width) {
-			return fmt.Sprintf("Invalid prefix length `%s'.", s)
-		}
+	case c.format.hasPrefixes() && mask.format == formatDecimal && !small(uint64(width)).less(mask.value):
 		mask.value = ones(width).and(ones(width - int(mask.value.lo)).not())
 	case mask.format > formatHex || c.format > formatHex:
 		if mask.format != c.format {
 			return "Value and mask have incompatible formats."
 		}
 	}
-	if !c.value.and(mask.value.not()).isZero() {
-		return "Value contains unmasked 1-bits."
-	}
 	if mask.format == formatHex {
 		c.format = formatHex
 	}
-	c.masked, c.mask = true, mask.value
+	c.masked, c.mask, c.value = true, mask.value, c.value.and(mask.value)
 	return ""
 }
+
+const invalidNumber = "Invalid numeric constant."
 
 // parseNumber reads a number or an address without mask.
 func parseNumber(s string) (c constant, problem string) {
@@ -182,7 +191,7 @@ func parseNumber(s string) (c constant, problem string) {
 	case strings.IndexByte(s, '.') >= 0:
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			return c, fmt.Sprintf("Invalid numeric constant `%s'.", s)
+			return c, invalidNumber
 		}
 		b := a.As4()
 		return constant{format: formatIPv4, value: numberOf(b[:])}, ""
@@ -193,7 +202,7 @@ func parseNumber(s string) (c constant, problem string) {
 	for i := 0; i < len(s); i++ {
 		digit := uint64(s[i] - '0')
 		if digit > 9 {
-			return c, fmt.Sprintf("Invalid numeric constant `%s'.", s)
+			return c, invalidNumber
 		}
 		over, lo := bits.Mul64(c.value.lo, 10)
 		lo, carry := bits.Add64(lo, digit, 0)
@@ -213,7 +222,7 @@ func parseHex(s string) (c constant, problem string) {
 	for i := 2; i < len(s); i++ {
 		d, ok := hexDigit(s[i])
 		if !ok {
-			return c, fmt.Sprintf("Invalid numeric constant `%s'.", s)
+			return c, "Invalid syntax in hexadecimal constant."
 		}
 		if c.value.hi>>60 != 0 {
 			return c, "Hexadecimal constant requires more than 128 bits."
@@ -243,7 +252,7 @@ func parseColons(s string) (constant, string) {
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {
-		return constant{}, fmt.Sprintf("Invalid numeric constant `%s'.", s)
+		return constant{}, invalidNumber
 	}
 	b := a.As16()
 	return constant{format: formatIPv6, value: numberOf(b[:])}, ""

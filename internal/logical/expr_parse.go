@@ -13,6 +13,9 @@ func ParseMatch(s *Symbols, text string) (*Expr, error) {
 	return nil, p.err
 }
 
+const rangeForm = "Range expressions must have the form `x < field < y' or `x > field > y', " +
+	"with each `<' optionally replaced by `<=' or `>' by `>=')."
+
 // exprParser reads expressions. negated arguments say whether an odd number of ! encloses what is read.
 type exprParser struct {
 	parser
@@ -108,7 +111,7 @@ func (p *exprParser) parentheses(negated bool) (*node, bool) {
 func (p *exprParser) fieldFirst(negated bool) (*node, bool) {
 	at := p.tok
 	if predicate := p.symbols.predicates[at.text]; predicate != nil {
-		return p.predicate(predicate, negated)
+		return p.predicateFirst(predicate, negated)
 	}
 	o, ok := p.operand()
 	if !ok {
@@ -118,40 +121,89 @@ func (p *exprParser) fieldFirst(negated bool) (*node, bool) {
 	if p.compared = compared; compared {
 		return p.comparison(o, rel, negated, at)
 	}
-	if p.tok.kind == tokAssign || p.tok.kind == tokInvalid {
+	if o.field.String || p.tok.kind == tokAssign || p.tok.kind == tokInvalid {
 		p.syntaxError("relational operator")
 		return nil, false
 	}
-	if o.bits > 1 || o.field.String {
+	if o.bits > 1 {
 		p.fail(at, "Explicit `!= 0' is required for inequality test of multibit field against 0.")
 		return nil, false
 	}
 	return newCompare(o, relEQ, []constant{bitConstant(true)}), true
 }
 
-// predicate reads a predicate, which may be compared with 0 or 1.
-func (p *exprParser) predicate(predicate *Predicate, negated bool) (*node, bool) {
+// predicateFirst reads a predicate that stands alone, or is compared with 0 and 1.
+func (p *exprParser) predicateFirst(predicate *Predicate, negated bool) (*node, bool) {
 	at := p.tok
 	p.advance()
-	n := &node{kind: nodePredicate, predicate: predicate}
-	rel, compared := p.acceptRelation()
-	if p.compared = compared; compared {
-		t := p.tok
-		c, ok := p.constant()
-		switch {
-		case !ok:
-		case rel.isOrder():
-			p.fail(at, "Only == and != operators may be used with predicate %s.", predicate.Name)
-		case c.format == formatString || c.masked || c.bits() > 1:
-			p.fail(t, "Predicate %s may only be compared with 0 or 1.", predicate.Name)
-		}
-		n.negated = c.value.isZero() == (rel == relEQ)
+	if _, _, ok := p.subfield(at, 1); !ok {
+		return nil, false
 	}
-	if name := predicate.Name; predicate.nominal && n.negated != negated {
+	rel, compared := p.acceptRelation()
+	if p.compared = compared; !compared {
+		return p.predicate(predicate, false, negated, at)
+	}
+	t := p.tok
+	list, ok := p.constants()
+	if !ok {
+		return nil, false
+	}
+	return p.comparePredicate(predicate, rel, list, negated, at, t)
+}
+
+// predicateLast reads a predicate behind the constants, which begin at t, that it is compared with.
+func (p *exprParser) predicateLast(predicate *Predicate, rel relation, list []constant, negated bool, t token) (*node, bool) {
+	at := p.tok
+	p.advance()
+	if _, _, ok := p.subfield(at, 1); !ok {
+		return nil, false
+	}
+	n, ok := p.comparePredicate(predicate, rel, list, negated, at, t)
+	if second := p.tok; ok {
+		if _, ranged := p.acceptRelation(); ranged {
+			p.fail(second, rangeForm)
+			return nil, false
+		}
+	}
+	return n, ok
+}
+
+// comparePredicate makes a predicate at the token at that is compared with the constants that begin at t.
+func (p *exprParser) comparePredicate(predicate *Predicate, rel relation, list []constant, negated bool, at, t token) (*node, bool) {
+	if rel.isOrder() {
+		p.fail(at, "Only == and != operators may be used with predicate %s.", predicate.Name)
+		return nil, false
+	}
+	var hasZero, hasOne bool
+	for _, c := range list {
+		if c.format == formatString || c.masked || c.bits() > 1 {
+			p.fail(t, "Predicate %s may only be compared with 0 or 1.", predicate.Name)
+			return nil, false
+		}
+		hasZero, hasOne = hasZero || c.value.isZero(), hasOne || !c.value.isZero()
+	}
+	first, ok := p.predicate(predicate, hasZero == (rel == relEQ), negated, at)
+	if !ok || !hasZero || !hasOne {
+		return first, ok
+	}
+	second, ok := p.predicate(predicate, !first.negated, negated, at)
+	if !ok {
+		return nil, false
+	}
+	if rel == relNE {
+		return combine(nodeAnd, first, second), true
+	}
+	return combine(nodeOr, first, second), true
+}
+
+// predicate makes the predicate at the token at, false where it holds if inverted.
+func (p *exprParser) predicate(predicate *Predicate, inverted, negated bool, at token) (*node, bool) {
+	if name := predicate.Name; predicate.nominal && inverted != negated {
 		p.fail(at, "Nominal predicate %s may only be tested positively, e.g. `%s' or `%s == 1' but not `!%s' or `%s == 0'.",
 			name, name, name, name, name)
+		return nil, false
 	}
-	return n, p.err == nil
+	return &node{kind: nodePredicate, predicate: predicate, negated: inverted}, true
 }
 
 // acceptRelation goes on if the token is a relational operator.
@@ -192,8 +244,7 @@ func (p *exprParser) constantFirst(negated bool) (*node, bool) {
 	}
 	at := p.tok
 	if predicate := p.symbols.predicates[at.text]; at.kind == tokID && predicate != nil {
-		p.fail(at, "Write the predicate %s first.", predicate.Name)
-		return nil, false
+		return p.predicateLast(predicate, rel.turn(), list, negated, t)
 	}
 	o, ok := p.operand()
 	if !ok {
@@ -202,7 +253,7 @@ func (p *exprParser) constantFirst(negated bool) (*node, bool) {
 	second := p.tok
 	rel2, ranged := p.acceptRelation()
 	if ranged && (!rel.isOrder() || !rel2.isOrder() || (rel <= relLE) != (rel2 <= relLE)) {
-		p.fail(second, "Range expressions must have the form `x < field < y' or `x > field > y', with each `<' optionally replaced by `<=' or `>' by `>=').")
+		p.fail(second, rangeForm)
 		return nil, false
 	}
 	n, ok := p.compare(o, rel.turn(), list, negated, at, t)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -133,7 +134,7 @@ func (l *lexer) syntaxError(expecting string) {
 	case tokEnd:
 		l.fail(l.tok, "Syntax error at end of input expecting %s.", expecting)
 	default:
-		l.fail(l.tok, "Syntax error at `%s' expecting %s.", l.text[l.tok.start:l.tok.end], expecting)
+		l.fail(l.tok, "Syntax error at `%s' expecting %s.", excerpt(l.text[l.tok.start:l.tok.end]), expecting)
 	}
 }
 
@@ -254,10 +255,25 @@ func (l *lexer) scanString() {
 	}
 	var s string
 	if json.Unmarshal([]byte(raw), &s) != nil {
-		l.invalid("Invalid quoted string %s.", strings.ToValidUTF8(raw, "?"))
+		l.invalid("%s", quotedProblem(raw))
 		return
 	}
 	l.tok.kind, l.tok.text = tokString, s
+}
+
+// quotedProblem says what keeps a quoted string, which is valid UTF-8, from being one of JSON.
+func quotedProblem(raw string) string {
+	escaped := false
+	for _, r := range raw {
+		switch {
+		case r < ' ':
+			return fmt.Sprintf("Quoted string contains byte 0x%02x, which must be escaped.", r)
+		case escaped && !strings.ContainsRune("\"\\/bfnrtu", r):
+			return "bad escape \\" + excerpt(string(r))
+		}
+		escaped = r == '\\' && !escaped
+	}
+	return "malformed \\u escape"
 }
 
 func (l *lexer) scanPunctuation() {
@@ -288,7 +304,9 @@ func (l *lexer) scanPunctuation() {
 		l.invalid("`|' is only valid as part of `||'.")
 	case rest[0] == '-':
 		l.invalid("`-' is only valid as part of `--'.")
-	case r < ' ' || r == utf8.RuneError:
+	case rest[0] == '/':
+		l.invalid("`/' is only valid as part of `//' or `/*'.")
+	case !unicode.IsPrint(r) || r == utf8.RuneError:
 		l.invalid("Invalid byte 0x%02x in input.", rest[0])
 	default:
 		l.invalid("Invalid character `%c' in input.", r)

@@ -1,6 +1,9 @@
 package logical
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // maxDepth is how deep parentheses and braces may be nested.
 const maxDepth = 100
@@ -27,49 +30,60 @@ func (p *parser) operand() (o operand, ok bool) {
 		return o, false
 	}
 	p.advance()
-	o.bits, o.at = o.field.Bits, t.start
+	o.at = t.start
+	if o.field.String && p.tok.kind == tokLBracket {
+		p.fail(t, "Cannot select subfield of string field %s.", o.field.Name)
+		return o, false
+	}
+	if o.ofs, o.bits, ok = p.subfield(t, o.field.Bits); !ok {
+		return o, false
+	}
+	if o.field.Nominal && o.bits != o.field.Bits {
+		p.fail(t, "Cannot select subfield of nominal field %s.", o.field.Name)
+		return o, false
+	}
+	return o, true
+}
+
+// subfield reads which bits of the symbol at the token t, which has width bits, brackets behind it
+// select: n bits from bit ofs on. Without brackets that is all.
+func (p *parser) subfield(t token, width int) (ofs, n int, ok bool) {
 	if !p.accept(tokLBracket) {
-		return o, true
+		return 0, width, true
 	}
 	low, ok := p.bitNumber()
 	if !ok {
-		return o, false
+		return 0, 0, false
 	}
 	high := low
 	if p.accept(tokRange) {
 		if high, ok = p.bitNumber(); !ok {
-			return o, false
+			return 0, 0, false
 		}
 	}
 	if !p.require(tokRBracket) {
-		return o, false
+		return 0, 0, false
 	}
 	switch {
-	case o.field.String:
-		p.fail(t, "Cannot select subfield of string field %s.", o.field.Name)
-	case o.field.Nominal:
-		p.fail(t, "Cannot select subfield of nominal field %s.", o.field.Name)
-	case low > high || high >= o.field.Bits:
-		p.fail(t, "Cannot select bits %d to %d of %d-bit field %s.", low, high, o.field.Bits, o.field.Name)
-	default:
-		o.ofs, o.bits = low, high-low+1
-		return o, true
+	case low > high:
+		p.fail(t, "Invalid bit range %d to %d.", low, high)
+		return 0, 0, false
+	case high >= width:
+		p.fail(t, "Cannot select bits %d to %d of %d-bit field %s.", low, high, width, t.text)
+		return 0, 0, false
 	}
-	return o, false
+	return low, high - low + 1, true
 }
 
-// bitNumber reads the number of a bit. Numbers that no field has are cut to 9999.
+// bitNumber reads the number of a bit.
 func (p *parser) bitNumber() (int, bool) {
 	c := p.tok.constant
-	if p.tok.kind != tokNumber || c.masked || c.format > formatHex {
+	if p.tok.kind != tokNumber || c.masked || c.format != formatDecimal || c.value.lo > math.MaxInt32 {
 		p.syntaxError("small integer")
 		return 0, false
 	}
 	p.advance()
-	if c.value.hi != 0 {
-		return 9999, true
-	}
-	return int(min(c.value.lo, 9999)), true
+	return int(c.value.lo), true
 }
 
 // constant reads one constant.
@@ -105,7 +119,7 @@ func (p *parser) constants() (list []constant, ok bool) {
 			if list[0].format == formatString {
 				expected = "string"
 			}
-			p.fail(t, "Syntax error at `%s' expecting %s.", p.text[t.start:t.end], expected)
+			p.fail(t, "Syntax error at `%s' expecting %s.", excerpt(p.text[t.start:t.end]), expected)
 			return nil, false
 		}
 		list = append(list, c)
