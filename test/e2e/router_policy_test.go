@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -26,6 +27,7 @@ func TestPolicies(t *testing.T) {
 	s := newRouterStage(t, "policies")
 	s.run("drop", policyDrops)
 	s.run("reject", policyRejects)
+	s.run("limit", policyLimits)
 	s.run("comes-and-goes", policyComesAndGoes)
 	s.run("refused", policyRefused)
 }
@@ -77,6 +79,33 @@ func policyRejects(s *stage) {
 	s.told("rejected, IPv6", "h1", toPort(udp(from, leftMAC, to.ip6, ""), 7004), icmp{kind: 1, code: 1, src: to.ip6})
 	d := toPort(udp(from, leftMAC, to.ip, ""), 7005)
 	s.exchange("another port", "h1", d.frame(), at("h3", d.forwarded(to.mac, rightMAC).frame()))
+	s.reload(rawRouterIntent)
+}
+
+// A rate limit lets one packet a second through for each address, whoever sends.
+func policyLimits(s *stage) {
+	from, other, to := s.known(s.guest("h1")), s.known(s.guest("h2")), s.known(s.right("h3"))
+	s.reload(rawRouterIntent + policy("limited", "ip-input", "ip4 && udp && udp.dst == 7010", "rate_limit(network, ip4.src); next;"))
+	d, e := toPort(udp(from, leftMAC, to.ip, ""), 7010), toPort(udp(other, leftMAC, to.ip, ""), 7010)
+	arrived := at("h3", d.forwarded(to.mac, rightMAC).frame())
+	began := time.Now()
+	s.exchange("the first", "h1", d.frame(), arrived)
+	s.exchange("another sender's", "h2", e.frame(), at("h3", e.forwarded(to.mac, rightMAC).frame()))
+	passed := 0
+	for passed == 0 {
+		if time.Since(began) > deadline {
+			s.t.Fatal("no further packet goes on")
+		}
+		s.send("h1", d.frame())
+		s.still()
+		passed = len(s.received())
+	}
+	if took := time.Since(began); took < time.Second {
+		s.t.Errorf("the second packet went on after %v", took)
+	}
+	if stopped := s.counter("rate-limited"); stopped == 0 {
+		s.t.Error("no packet was stopped")
+	}
 	s.reload(rawRouterIntent)
 }
 
