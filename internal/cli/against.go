@@ -29,7 +29,7 @@ func (q *traceQuery) compare(cmd *cobra.Command, t view.Trace, name, output stri
 	var out, stderr bytes.Buffer
 	run.Stdout, run.Stderr = &out, &stderr
 	if err := run.Run(); err != nil {
-		return fmt.Errorf("ask Open vSwitch with %q: %w", strings.Join(append(words, "ofproto/trace"), " "), withText(err, stderr.String()))
+		return fmt.Errorf("ask Open vSwitch with %q (--appctl says with what to ask instead): %w", strings.Join(append(words, "ofproto/trace"), " "), withText(err, stderr.String()))
 	}
 	ways, err := trace.ParseTrace(out.String())
 	if err != nil {

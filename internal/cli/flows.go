@@ -45,11 +45,13 @@ each OpenFlow flow as ovs-ofctl prints it.`,
 	cmd.Flags().BoolVar(&q.logical, "logical", false, "show logical flows (the default)")
 	cmd.Flags().BoolVar(&q.openflow, "openflow", false, "show OpenFlow flows")
 	cmd.Flags().IntVar(&q.limit, "limit", defaultFlows, fmt.Sprintf("show at most `N` lines of each table, up to %d", api.MaxLimit))
-	cmd.MarkFlagsMutuallyExclusive("logical", "openflow")
 	complete(cmd, "switch", a.completeSwitches())
 	complete(cmd, "table", completeTables)
 	output := addOutput(cmd, outputTable, outputJSON, outputYAML)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if q.logical && q.openflow {
+			return usageErrorf("--logical and --openflow exclude each other: want one of them")
+		}
 		if q.limit < 1 || q.limit > api.MaxLimit {
 			return usageErrorf("limit %d is not in 1..%d", q.limit, api.MaxLimit)
 		}

@@ -39,7 +39,7 @@ Open vSwitch, interfaces and routes are not touched. It needs root.`,
 		Example: `  sudo isat lab up demo
   isat run &
   sudo isat lab exec h1 -- ping -c 3 10.0.0.2
-  sudo isat lab exec s1 -- ovs-ofctl dump-flows s1
+  sudo isat lab exec s1 -- ovs-ofctl -O OpenFlow13 dump-flows s1
   sudo isat lab down`,
 	})
 	cmd.PersistentFlags().StringVar(&base, "dir", base, "`directory` of labs; the variable ISAT_LAB_DIR sets it too")

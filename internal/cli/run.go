@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -79,6 +80,14 @@ when it is told of it:
 	return cmd
 }
 
+// Bounds of the limits on what is held.
+const (
+	maxHoldPackets = 65536
+	maxHoldMemory  = 65536 // MiB
+	minHoldTime    = 100 * time.Millisecond
+	maxHoldTime    = time.Minute
+)
+
 // holdFlags are the bounds of what waits for its next hop.
 type holdFlags struct {
 	packets int
@@ -88,20 +97,19 @@ type holdFlags struct {
 
 func (h *holdFlags) add(f *pflag.FlagSet) {
 	d := resolve.DefaultHoldLimits()
-	f.IntVar(&h.packets, "hold-packets", d.PerNextHop, "`PACKETS` that a router holds for one next hop while it is searched, at least 1")
-	f.IntVar(&h.memory, "hold-memory", d.Bytes>>20, "`MIB` of memory for all held packets, at least 1")
-	f.DurationVar(&h.age, "hold-time", time.Duration(d.Age), "`TIME` for which a packet is held at most, at least 100ms")
+	f.IntVar(&h.packets, "hold-packets", d.PerNextHop, fmt.Sprintf("`PACKETS` that a router holds for one next hop while it is searched, 1 to %d", maxHoldPackets))
+	f.IntVar(&h.memory, "hold-memory", d.Bytes>>20, fmt.Sprintf("`MIB` of memory for all held packets, 1 to %d", maxHoldMemory))
+	f.DurationVar(&h.age, "hold-time", time.Duration(d.Age), fmt.Sprintf("`TIME` for which a packet is held at most, %v to %v", minHoldTime, maxHoldTime))
 }
 
 func (h *holdFlags) limits() (resolve.HoldLimits, error) {
-	const maxPackets, maxMemory, maxAge = 65536, 65536, time.Minute
 	switch {
-	case h.packets < 1 || h.packets > maxPackets:
-		return resolve.HoldLimits{}, usageErrorf("--hold-packets %d: want 1 to %d", h.packets, maxPackets)
-	case h.memory < 1 || h.memory > maxMemory:
-		return resolve.HoldLimits{}, usageErrorf("--hold-memory %d: want 1 to %d", h.memory, maxMemory)
-	case h.age < 100*time.Millisecond || h.age > maxAge:
-		return resolve.HoldLimits{}, usageErrorf("--hold-time %s: want 100ms to %s", h.age, maxAge)
+	case h.packets < 1 || h.packets > maxHoldPackets:
+		return resolve.HoldLimits{}, usageErrorf("--hold-packets %d: want 1 to %d", h.packets, maxHoldPackets)
+	case h.memory < 1 || h.memory > maxHoldMemory:
+		return resolve.HoldLimits{}, usageErrorf("--hold-memory %d: want 1 to %d", h.memory, maxHoldMemory)
+	case h.age < minHoldTime || h.age > maxHoldTime:
+		return resolve.HoldLimits{}, usageErrorf("--hold-time %s: want %v to %v", h.age, minHoldTime, maxHoldTime)
 	}
 	return resolve.HoldLimits{PerNextHop: h.packets, Bytes: h.memory << 20, Age: int64(h.age)}, nil
 }
