@@ -80,7 +80,7 @@ func CounterInfos() []CounterInfo {
 		{"compose-exempt-REASON", "packets about which no ICMP error may be sent"},
 		{"unreachable-told", "ICMP errors because nobody answers for a next hop"},
 		{"router-advertisements", "router advertisements, periodic or solicited"},
-		{"router-announcements", "announcements of routers' addresses at uplinks"},
+		{"router-announcements", "announcements of routers' addresses, at uplinks and after a change of MAC"},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
-	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/openflow"
@@ -28,14 +27,18 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 		return
 	}
 	at, ok := c.routers.find(e.Waiting.Router, key.Network)
-	if !ok {
-		c.counters.heldLost++ // the router is gone in the meantime
+	var source netip.Addr
+	if ok {
+		source = pipeline.SourceFor(at, key.IP())
+	}
+	if !source.IsValid() {
+		c.counters.heldLost++ // the router, or its address there, is gone in the meantime
 		return
 	}
 	c.countDrops(c.holds.Hold(c.now, key, resolve.Held{
 		Switch: sw.ID, Router: e.Waiting.Router, From: e.Waiting.From, Resume: e.Resume, Frame: e.Frame}))
 	asker := resolve.Asker{At: binding.Location{Switch: sw.ID, Port: e.Port}, MAC: at.MAC,
-		Frame: routerRequest(at, key), Everywhere: true}
+		Frame: requestFrom(at.MAC, source, key, packet.Broadcast), Everywhere: true}
 	verdict := c.searches.Ask(c.now, key, asker)
 	c.counters.asking[verdict]++
 	switch verdict {
@@ -53,21 +56,6 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 func (c *Core) countDrops(d resolve.Drops) {
 	c.counters.heldDropped[0] += uint64(d.PerNextHop)
 	c.counters.heldDropped[1] += uint64(d.Bytes)
-}
-
-// routerRequest is the question of a router's interface for a next hop, from the
-// interface's own address (RFC 826; RFC 4861 §7.2.2).
-func routerRequest(i *intent.Interface, key binding.Key) []byte {
-	source := pipeline.SourceFor(i, key.IP())
-	if key.Is4() {
-		request := packet.ARP{Op: packet.ARPRequest, SHA: i.MAC, TPA: [4]byte(key.Addr[12:])}
-		if source.IsValid() {
-			request.SPA = source.As4()
-		}
-		return packet.AppendARP(nil, packet.Broadcast, i.MAC, false, 0, &request)
-	}
-	group := packet.SolicitedNode(key.Addr)
-	return packet.AppendNS(nil, packet.MulticastMAC(group), i.MAC, false, 0, source.As16(), group, key.Addr, &i.MAC, nil)
 }
 
 // resume lets go on what waits for an address that is known now. The flows that

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -142,16 +143,24 @@ func (c *Core) finish(id uint64, key binding.Key, sent int, began int64, found b
 // no IPv4 source, so that it can't disturb anybody's cache (conformance D2);
 // its IPv6 source is the link-local address of isat's MAC.
 func ownRequest(key binding.Key, to packet.MAC) []byte {
+	source := netip.IPv4Unspecified()
+	if !key.Is4() {
+		source = netip.AddrFrom16(packet.LinkLocal(pipeline.MAC))
+	}
+	return requestFrom(pipeline.MAC, source, key, to)
+}
+
+// requestFrom is a question for an address, to everybody or to one MAC (RFC 826;
+// RFC 4861 §7.2.2). The source is of the same family.
+func requestFrom(mac packet.MAC, source netip.Addr, key binding.Key, to packet.MAC) []byte {
 	tagged := key.VLAN != 0
 	if key.Is4() {
-		request := packet.ARP{Op: packet.ARPRequest, SHA: pipeline.MAC, TPA: [4]byte(key.Addr[12:])}
-		return packet.AppendARP(nil, to, pipeline.MAC, tagged, key.VLAN, &request)
+		request := packet.ARP{Op: packet.ARPRequest, SHA: mac, SPA: source.As4(), TPA: [4]byte(key.Addr[12:])}
+		return packet.AppendARP(nil, to, mac, tagged, key.VLAN, &request)
 	}
-	source, group := packet.LinkLocal(pipeline.MAC), packet.SolicitedNode(key.Addr)
-	destination := key.Addr
+	group, destination := packet.SolicitedNode(key.Addr), key.Addr
 	if to == packet.Broadcast {
 		destination, to = group, packet.MulticastMAC(group)
 	}
-	mac := pipeline.MAC
-	return packet.AppendNS(nil, to, mac, tagged, key.VLAN, source, destination, key.Addr, &mac, nil)
+	return packet.AppendNS(nil, to, mac, tagged, key.VLAN, source.As16(), destination, key.Addr, &mac, nil)
 }

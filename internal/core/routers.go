@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"hash/fnv"
@@ -120,9 +121,9 @@ func (c *Core) announceChanged(before map[routerPort]*intent.Interface) {
 	}
 }
 
-// sameInterface says whether two advertise the same.
+// sameInterface says whether two advertise the same, as often.
 func sameInterface(a, b *intent.Interface) bool {
-	return string(advertisement(a)) == string(advertisement(b))
+	return a.Advertise.Interval == b.Advertise.Interval && bytes.Equal(advertisement(a), advertisement(b))
 }
 
 // Times of router advertisements (RFC 4861 §10).

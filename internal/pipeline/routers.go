@@ -116,21 +116,22 @@ func (i *routerInterface) source6() (netip.Addr, bool) {
 }
 
 // SourceFor is the address that the interface asks for a next hop from: the one
-// in the same prefix, where there is one.
+// in the same prefix, where there is one. It is the zero Addr if the interface
+// has none of that family.
 func SourceFor(i *intent.Interface, nextHop netip.Addr) netip.Addr {
-	var any netip.Addr
+	var other netip.Addr
 	for _, prefix := range i.Addresses {
 		switch {
 		case prefix.Contains(nextHop):
 			return prefix.Addr()
-		case prefix.Addr().Is4() == nextHop.Is4() && !any.IsValid():
-			any = prefix.Addr()
+		case prefix.Addr().Is4() == nextHop.Is4() && !other.IsValid():
+			other = prefix.Addr()
 		}
 	}
 	if nextHop.Is6() && i.HasIPv6() {
 		return i.LinkLocal() // the next hop is link-local, too
 	}
-	return any
+	return other
 }
 
 // towards are the actions that send a packet on by the interface to a next hop.
