@@ -15,26 +15,45 @@ import (
 	"github.com/isat-sdn/isat/openflow"
 )
 
-// TestCheckPolicies refuses policies that are too much together: a flow that is a part of many
-// matches has to fit into one message.
+// TestCheckPolicies refuses policies that are too much together: their flows, and a flow that is a
+// part of many matches, which has to fit into one message.
 func TestCheckPolicies(t *testing.T) {
-	odd := make([]string, 60)
-	for i := range odd {
-		odd[i] = fmt.Sprint(2*i + 1)
-	}
-	ports := strings.Join(odd, ", ")
-	checker := pipeline.NewPolicyChecker()
-	for n := range 3000 {
-		got := checker.Check(&intent.Policy{Name: "p", Table: "guard", Actions: "drop;",
-			Match: fmt.Sprintf("tcp.src == {%s} && tcp.dst == {%d, %d}", ports, 2*n+1, 2*n+1001)})
-		if got != nil {
-			if n < 500 || got.Key != "match" {
-				t.Errorf("policy %d: %+v", n, *got)
-			}
-			return
+	for want, ports := range map[string]int{"have tcp,tp_src=1 in common": 3, "the policies take": 60} {
+		odd := make([]string, ports)
+		for i := range odd {
+			odd[i] = fmt.Sprint(2*i + 1)
+		}
+		checker := pipeline.NewPolicyChecker()
+		var got *intent.PolicyFault
+		n := 0
+		for ; n < 5000 && got == nil; n++ {
+			got = checker.Check(&intent.Policy{Name: "p", Table: "guard", Actions: "drop;",
+				Match: fmt.Sprintf("tcp.src == {%s} && tcp.dst == {%d, %d, %d}", strings.Join(odd, ", "), 2*n+1, 2*n+10001, 2*n+20001)})
+		}
+		if got == nil || got.Key != "match" || !strings.Contains(got.Message, want) || n < 500 {
+			t.Errorf("policy %d: %+v, want %q", n, got, want)
 		}
 	}
-	t.Error("any number of policies is taken")
+}
+
+// TestPoliciesHavePrerequisites checks that what actions need is part of the match: a switch refuses
+// to set the port of what may be no TCP.
+func TestPoliciesHavePrerequisites(t *testing.T) {
+	in := intent.Default()
+	in.Policies = []intent.Policy{{Name: "p", Table: "guard", Match: `eth.bcast`, Actions: `tcp.dst = 80; next;`}}
+	n := 0
+	for _, f := range pipeline.NewProgram(in).Base(nil).Flows {
+		if f.Priority < 1000 {
+			continue
+		}
+		n++
+		if proto, _, ok := f.Match.GetU64(openflow.IPProto); !ok || proto != 6 {
+			t.Errorf("%s is no TCP", openflow.FormatFlow(&f))
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d flows, want one for IPv4 and one for IPv6", n)
+	}
 }
 
 // TestCheckPolicy refuses what a policy must not do, and says where.
