@@ -70,11 +70,12 @@ type Origin uint8
 const (
 	ARP Origin = iota + 1
 	ND
+	DHCP // a lease that a trusted server gave
 	Gateway
 	Static
 )
 
-var originNames = [...]string{ARP: "arp", ND: "nd", Gateway: "gateway", Static: "static"}
+var originNames = [...]string{ARP: "arp", ND: "nd", DHCP: "dhcp", Gateway: "gateway", Static: "static"}
 
 func (o Origin) String() string {
 	if int(o) < len(originNames) && originNames[o] != "" {

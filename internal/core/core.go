@@ -54,7 +54,8 @@ type Core struct {
 	noted    map[topic]int64       // when a host last was the subject of a note
 	counters counters
 	subject  resolve.Subject
-	watched  bool
+	watched  bool // changes are wanted
+	followed bool // events are wanted
 	effects  Effects
 }
 

@@ -97,7 +97,8 @@ type Effects struct {
 	Send    []Send
 	Sync    []Sync
 	Done    []Done
-	Changes []Change // only while somebody watches, see Core.Watch
+	Changes []Change     // only while somebody watches, see Core.Watch
+	Events  []view.Event // only while somebody watches, see Core.WatchEvents
 	Notes   []Note
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/isat-sdn/isat/packet"
 )
@@ -35,6 +36,7 @@ type Intent struct {
 	Networks []Network
 	Routers  []Router
 	Policies []Policy
+	Limits   Limits
 }
 
 // Network is one L2 broadcast domain.
@@ -45,6 +47,13 @@ type Network struct {
 	Subnets  []Subnet // don't overlap
 	Ports    []Port
 	Bindings []Binding // one for each address
+	// Age is how long a binding lives without a sign of life; 0: for ever.
+	Age time.Duration
+	// Ages override it for prefixes; the longest that matches counts.
+	Ages       []AgeRule
+	Duplicates DuplicateRule
+	// Sponge is what happens to requests for addresses that nobody has; nil: nothing.
+	Sponge *Sponge
 }
 
 // Unknown says what happens to a request for an address that nobody is known to have
@@ -100,6 +109,11 @@ type Port struct {
 	Port   PortRef
 	VLAN   uint16 // 1..MaxVLAN: the network's tag on a trunk; 0: untagged frames
 	Role   PortRole
+	// Security says whom the port believes, Trusted that DHCP servers and routers may be
+	// behind it. Allow lists who may send, for Strict only.
+	Security Security
+	Trusted  bool
+	Allow    []Allowed
 }
 
 // PortRole says what is behind a port.
@@ -142,7 +156,8 @@ type Binding struct {
 
 // Default is what is asked for when nothing is: the default network alone.
 func Default() *Intent {
-	return &Intent{Networks: []Network{{Name: DefaultName, Number: DefaultNumber}}}
+	return &Intent{Limits: DefaultLimits(), Networks: []Network{
+		{Name: DefaultName, Number: DefaultNumber, Age: DefaultAge, Duplicates: DefaultDuplicates()}}}
 }
 
 // ByName finds a network by its name. The result points into the intent.

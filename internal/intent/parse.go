@@ -40,12 +40,19 @@ type validator struct {
 	check    PolicyCheck
 	names    map[string]*rawNetwork
 	numbers  map[uint32]*rawNetwork
-	ports    map[Port]membership // without role
+	ports    map[portPlace]membership
 	networks map[string]*Network // what became of the documents, by name, and the default network
 	// Names of the networks, by number.
 	networkNames []string
 	routers      routerIndex
 	doubtful     bool // a document was refused, so a network may be missing for that only
+}
+
+// portPlace says which port and VLAN a membership is of.
+type portPlace struct {
+	sw   SwitchRef
+	port PortRef
+	vlan uint16
 }
 
 // membership is where something was first given to a network or router.
@@ -58,17 +65,18 @@ func newValidator(d *decoder, check PolicyCheck) *validator {
 	return &validator{
 		decoder: d, check: check,
 		names: make(map[string]*rawNetwork), numbers: make(map[uint32]*rawNetwork),
-		ports: make(map[Port]membership), networks: make(map[string]*Network),
+		ports: make(map[portPlace]membership), networks: make(map[string]*Network),
 	}
 }
 
 func (v *validator) intent(raw *rawIntent) *Intent {
 	v.doubtful = raw.doubtful
-	intent := &Intent{}
+	intent := &Intent{Limits: DefaultLimits()}
 	for _, n := range raw.networks {
 		v.subject = n.subject()
 		v.identity(n)
-		network := Network{Name: n.name.value, Number: n.number.value, Unknown: n.unknown}
+		network := Network{Name: n.name.value, Number: n.number.value, Unknown: n.unknown,
+			Age: DefaultAge, Duplicates: DefaultDuplicates()}
 		network.Subnets = v.subnets(n)
 		network.Ports = v.memberships(n)
 		network.Bindings = v.bindings(n, &network)
@@ -181,13 +189,13 @@ func reserved(s Subnet, ip netip.Addr) string {
 }
 
 func (v *validator) memberships(n *rawNetwork) []Port {
-	inNetwork := make(map[Port]membership) // without VLAN
+	inNetwork := make(map[portPlace]membership) // without VLAN
 	var ports []Port
 	for _, p := range n.ports {
 		here := membership{v.subject, p.at.line}
-		bare := Port{Switch: p.value.Switch, Port: p.value.Port}
+		bare := portPlace{sw: p.value.Switch, port: p.value.Port}
 		full := bare
-		full.VLAN = p.value.VLAN
+		full.vlan = p.value.VLAN
 		if first, ok := v.ports[full]; ok {
 			v.failf(p.at, "%s is already in %s (line %d): want each port in one network only, or with another VLAN",
 				p.value, first.owner, first.line)

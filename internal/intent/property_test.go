@@ -33,8 +33,9 @@ func genMACs(t *rapid.T) []packet.MAC {
 
 // genNetwork draws a valid network. Its subnets are 10.N.0.0/16 and fd00:N::/64, its
 // gateways .1 and its bindings further up.
-func genNetwork(t *rapid.T, number uint32, name string, ports map[Port]bool) Network {
-	n := Network{Name: name, Number: number, Unknown: Unknown(rapid.IntRange(0, 2).Draw(t, "unknown"))}
+func genNetwork(t *rapid.T, number uint32, name string, ports map[portPlace]bool) Network {
+	n := Network{Name: name, Number: number, Unknown: Unknown(rapid.IntRange(0, 2).Draw(t, "unknown")),
+		Age: DefaultAge, Duplicates: DefaultDuplicates()}
 	for _, third := range []byte{1, 2} {
 		if !rapid.Bool().Draw(t, "subnet") {
 			continue
@@ -68,13 +69,13 @@ func genBindings(t *rapid.T, n *Network) {
 	slices.SortFunc(n.Bindings, func(a, b Binding) int { return a.IP.Compare(b.IP) })
 }
 
-func genPorts(t *rapid.T, n *Network, taken map[Port]bool) {
+func genPorts(t *rapid.T, n *Network, taken map[portPlace]bool) {
 	// Names that YAML could take for something else are the interesting ones.
 	name := rapid.OneOf(
 		rapid.StringMatching(`[!-.0-~]{1,15}`),
 		rapid.SampledFrom([]string{"null", "yes", "No", "~", "3", "0x1f", "1e3", "-", "#", "a:", "{", `"`, `\`, "eth0.10", "!x", "&x", "*x", "%", "@", "..."}),
 	)
-	mine := make(map[Port]bool)
+	mine := make(map[portPlace]bool)
 	for range rapid.IntRange(0, 4).Draw(t, "ports") {
 		var p Port
 		if text := name.Draw(t, "switch"); rapid.Bool().Draw(t, "by id") || len(text) == 0 {
@@ -87,10 +88,11 @@ func genPorts(t *rapid.T, n *Network, taken map[Port]bool) {
 		} else {
 			p.Port.Name = name.Draw(t, "port")
 		}
-		bare := p
+		bare := portPlace{sw: p.Switch, port: p.Port}
 		p.VLAN = rapid.Uint16Range(0, MaxVLAN).Draw(t, "vlan")
-		if !mine[bare] && !taken[p] {
-			mine[bare], taken[p] = true, true
+		full := portPlace{p.Switch, p.Port, p.VLAN}
+		if !mine[bare] && !taken[full] {
+			mine[bare], taken[full] = true, true
 			p.Role = PortRole(rapid.IntRange(0, 1).Draw(t, "role"))
 			n.Ports = append(n.Ports, p)
 		}
@@ -105,8 +107,8 @@ func genIntent(t *rapid.T) *Intent {
 	).Filter(func(s string) bool { return s != DefaultName }), 0, 4, rapid.ID[string]).Draw(t, "names")
 	numbers := rapid.SliceOfNDistinct(rapid.Uint32Range(2, MaxNetworkNumber), len(names), len(names), rapid.ID[uint32]).Draw(t, "numbers")
 	slices.Sort(numbers)
-	ports := make(map[Port]bool)
-	i := &Intent{Networks: []Network{genNetwork(t, DefaultNumber, DefaultName, ports)}}
+	ports := make(map[portPlace]bool)
+	i := &Intent{Limits: DefaultLimits(), Networks: []Network{genNetwork(t, DefaultNumber, DefaultName, ports)}}
 	for k, name := range names {
 		i.Networks = append(i.Networks, genNetwork(t, numbers[k], name, ports))
 	}

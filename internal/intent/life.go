@@ -1,0 +1,53 @@
+package intent
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Age limits of bindings.
+const (
+	DefaultAge = 20 * time.Minute
+	MinAge     = 3 * time.Second // but for 0, which is never
+)
+
+// AgeRule is the age limit of the addresses of a prefix.
+type AgeRule struct {
+	Prefix netip.Prefix  // masked
+	Age    time.Duration // 0: for ever
+}
+
+// AgeOf is the age limit of an address.
+func (n *Network) AgeOf(ip netip.Addr) time.Duration {
+	age, bits := n.Age, -1
+	for _, rule := range n.Ages {
+		if rule.Prefix.Contains(ip) && rule.Prefix.Bits() > bits {
+			age, bits = rule.Age, rule.Prefix.Bits()
+		}
+	}
+	return age
+}
+
+// DuplicateRule says when an address that changes its MAC is a duplicate (RFC 9161
+// §3.7): after Moves moves within Within it is frozen for Hold.
+type DuplicateRule struct {
+	Moves  int
+	Within time.Duration
+	Hold   time.Duration // 0: until an operator clears it
+}
+
+// DefaultDuplicates is the rule that RFC 9161 §3.7 takes from RFC 7432 §15.1, with a
+// release after three times the window.
+func DefaultDuplicates() DuplicateRule {
+	return DuplicateRule{Moves: 5, Within: 180 * time.Second, Hold: 540 * time.Second}
+}
+
+// Sponge answers for addresses that nobody has: one that was asked for more than Asked
+// times within a minute, and did not answer, is answered for with MAC until it shows a
+// sign of life.
+type Sponge struct {
+	Asked int
+	MAC   packet.MAC
+}

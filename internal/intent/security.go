@@ -1,0 +1,41 @@
+package intent
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Security says whom a port believes.
+type Security uint8
+
+const (
+	// SecurityLearn learns who is behind the port; what is known elsewhere can't be
+	// taken while its owner answers. The default.
+	SecurityLearn Security = iota
+	// SecurityOff believes whoever spoke last.
+	SecurityOff
+	// SecurityStrict lets only the listed addresses send.
+	SecurityStrict
+)
+
+var securityNames = [...]string{SecurityLearn: "learn", SecurityOff: "off", SecurityStrict: "strict"}
+
+// String gives the word that stands for it in a file.
+func (s Security) String() string {
+	if int(s) < len(securityNames) {
+		return securityNames[s]
+	}
+	return fmt.Sprintf("security(%d)", uint8(s))
+}
+
+// MarshalText gives the form of String.
+func (s Security) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Allowed is a MAC that may send on a strict port, and the addresses that it may have:
+// with no prefix, any.
+type Allowed struct {
+	MAC packet.MAC
+	IPs []netip.Prefix // masked; one address has all its bits
+}
