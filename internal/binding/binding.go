@@ -88,29 +88,42 @@ func (o Origin) String() string {
 // cannot change or remove it.
 func (o Origin) Configured() bool { return o == Gateway || o == Static }
 
-// State says how far a binding can be relied on.
+// State says how far a binding can be relied on (docs/bindings.md).
 type State uint8
 
 const (
-	// Reachable bindings are answered by the switches.
+	// Reachable bindings are answered by the switches: their owner was heard, or
+	// its switch would have told that it is silent.
 	Reachable State = iota + 1
 	// Stale bindings are a hint where to ask: they are never answered, the
 	// request is handed to the host itself.
 	Stale
+	// Silent bindings are answered still: nothing was heard of the owner for half
+	// of the age limit, or its place is gone, and it has not been asked yet.
+	Silent
+	// Probing bindings are answered still: the owner is being asked.
+	Probing
+	// Duplicate bindings are frozen, and not answered: the address changed its MAC
+	// too often (RFC 9161 §3.7).
+	Duplicate
 )
 
+var stateNames = [...]string{
+	Reachable: "reachable", Stale: "stale", Silent: "silent", Probing: "probing", Duplicate: "duplicate",
+}
+
 func (s State) String() string {
-	switch s {
-	case Reachable:
-		return "reachable"
-	case Stale:
-		return "stale"
+	if int(s) < len(stateNames) && stateNames[s] != "" {
+		return stateNames[s]
 	}
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
+// States lists every state.
+func States() []State { return []State{Reachable, Stale, Silent, Probing, Duplicate} }
+
 // Binding says which MAC an address has. A Binding that came out of a Table is
-// never changed; the table replaces it as a whole.
+// never changed; the table replaces it as a whole. It fills a cache line.
 type Binding struct {
 	Key
 	MAC      packet.MAC
@@ -118,9 +131,22 @@ type Binding struct {
 	State    State
 	Switch   uint64 // datapath id of the switch where it was heard, 0 for none
 	Router   bool   // the owner says that it routes (RFC 4861 §4.4, R flag)
-	Restored bool   // taken over from a switch's flows
-	Learned  int64  // when this MAC was bound, in nanoseconds since 1970
-	Heard    int64  // last evidence that reached isat, likewise
+	Restored bool   // taken over from a switch's flows, or from what was kept
+	// Tries is how many questions the owner left unanswered since it was heard.
+	Tries uint8
+	// Unwatched says that the owner has no flow that would tell that it sends:
+	// whatever it says of itself is punted. It is so while it is being asked.
+	Unwatched bool
+	// Idle is the time in seconds after which the owner's flow goes if the owner
+	// sends nothing, 0 for never.
+	Idle    uint16
+	Learned int64 // when this MAC was bound, in nanoseconds since 1970
+	Heard   int64 // last sign of life that isat knows of, likewise
+}
+
+// Answered says whether the switches answer for the binding, and route by it.
+func (b *Binding) Answered() bool {
+	return b.State == Reachable || b.State == Silent || b.State == Probing
 }
 
 func (b *Binding) indexKey() Key { return b.Key }

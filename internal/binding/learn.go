@@ -30,6 +30,7 @@ type Evidence struct {
 	Origin  Origin
 	Stale   bool
 	Learned int64
+	Idle    uint16 // see Binding.Idle
 }
 
 // Verdict is the result of hearing something, with its reason.
@@ -37,93 +38,127 @@ type Verdict uint8
 
 // Verdicts of Hear and HearStation.
 const (
-	Known        Verdict = iota + 1 // nothing new
-	Learned                         // was not known before
-	Confirmed                       // was stale, is reachable now
-	Moved                           // the address has another MAC, or the MAC another place
-	Changed                         // a property of the owner changed
-	Doubted                         // contradicted without authority: stale now (RFC 9161, RFC 4861 §7.2.5)
-	RefusedFixed                    // the operator bound the address to another MAC
-	RefusedFull                     // a limit is reached: the newest is refused
+	Known          Verdict = iota + 1 // nothing new
+	Learned                           // was not known before
+	Confirmed                         // was stale, silent or asked, is reachable now
+	Moved                             // the address has another MAC, or the MAC another place
+	Changed                           // a property of the owner changed
+	Doubted                           // contradicted without authority: stale now (RFC 9161, RFC 4861 §7.2.5)
+	Claimed                           // by another MAC, or at another place: nothing is changed before the owner was asked (RFC 9161 §3.7)
+	Frozen                            // moved too often, and is frozen; or is so already
+	RefusedFixed                      // the operator bound the address to another MAC
+	RefusedLeased                     // a DHCP server gave the address to another MAC
+	RefusedTotal                      // as many as there may be in all: the newest is refused
+	RefusedNetwork                    // likewise in the network
+	RefusedPort                       // likewise behind the port
 )
+
+// NumVerdicts is one more than the last verdict.
+const NumVerdicts = RefusedPort + 1
 
 var verdictNames = [...]string{
 	Known: "known", Learned: "learned", Confirmed: "confirmed", Moved: "moved", Changed: "changed",
-	Doubted: "doubted", RefusedFixed: "refused-configured", RefusedFull: "refused-full",
+	Doubted: "doubted", Claimed: "claimed", Frozen: "frozen", RefusedFixed: "refused-configured", RefusedLeased: "refused-leased",
+	RefusedTotal: "refused-total", RefusedNetwork: "refused-network", RefusedPort: "refused-port",
 }
 
 func (v Verdict) String() string { return verdictNames[v] }
 
-// HearStation records that a MAC was heard at a place. from is the place where
-// it was before, if the verdict is Moved.
-func (t *Table) HearStation(now int64, key StationKey, at PortKey) (v Verdict, s *Station, from PortKey) {
-	s = t.stations.get(key)
-	switch {
-	case s == nil && t.stations.count >= t.config.MaxStations:
-		return RefusedFull, nil, 0
-	case s == nil:
+// HearStation records that a MAC was heard at a place. On Claimed it is known
+// at another one: MoveStation decides.
+func (t *Table) HearStation(now int64, key StationKey, at PortKey) (Verdict, *Station) {
+	s := t.stations.get(key)
+	if s == nil {
+		if v := t.roomForStation(Location{key.Switch, at}); v != Known {
+			return v, nil
+		}
 		s = &Station{StationKey: key, Port: at, Learned: now}
 		t.stations.put(s)
 		t.attach(s)
 		t.network(key.Network).Stations++
-		return Learned, s, 0
-	case s.Port == at:
-		return Known, s, at
+		return Learned, s
 	}
-	from = s.Port
+	if s.Port == at {
+		return Known, s
+	}
+	return Claimed, s
+}
+
+// MoveStation gives a station another place on its switch.
+func (t *Table) MoveStation(now int64, s *Station, to PortKey) {
 	t.detach(s)
-	s.Port, s.Learned, s.Restored = at, now, false
+	s.Port, s.Learned, s.Restored = to, now, false
 	t.attach(s)
-	return Moved, s, from
 }
 
 // Hear records what a packet says of an address. The sender's station must
-// have been heard before. A verdict other than Known comes with the change.
+// have been heard before. A change is nil where nothing changed. On Claimed the
+// present owner is to be asked; Take is what follows if it does not answer.
 func (t *Table) Hear(now int64, e Evidence) (Verdict, Change) {
 	old := t.bindings.get(e.Key)
-	if old == nil {
+	switch {
+	case old == nil:
 		return t.learn(now, e)
-	}
-	if old.Origin.Configured() {
+	case old.Origin.Configured():
 		return t.hearConfigured(now, old, e)
+	case old.State == Duplicate:
+		return Frozen, Change{}
+	case old.MAC == e.MAC:
+		return t.refresh(now, old, e)
+	case e.Source == FromRestore:
+		return Known, Change{}
+	case t.leasedToOther(now, e):
+		return RefusedLeased, Change{}
 	}
-	b := *old
-	b.Heard = now
-	b.Restored = false
-	t.settle(&b, e)
-	if old.MAC == e.MAC {
-		return t.refresh(old, &b, e)
-	}
-	// Another MAC claims the address. Only a source with authority takes it
+	// Another MAC claims the address. Only a source with authority can take it
 	// over; any other makes the present binding doubtful, so that the next
 	// request asks the wire.
-	switch e.Source {
-	case FromARP, FromNA:
-		b.MAC, b.Switch, b.Learned, b.State, b.Router = e.MAC, e.Switch, now, Reachable, e.Router
-		b.Origin = originOf(e.Source)
-		t.set(old, &b)
-		return Moved, Change{old, &b}
-	case FromRestore:
-		return Known, Change{}
+	if e.Source == FromARP || e.Source == FromNA {
+		return Claimed, Change{}
 	}
-	if old.State == Stale && e.Source == FromSolicit {
-		b.MAC, b.Switch, b.Learned, b.Router = e.MAC, e.Switch, now, false
-		t.set(old, &b)
-		return Moved, Change{old, &b}
-	}
+	b := *old
 	if old.State == Stale {
-		return Known, Change{}
+		if e.Source != FromSolicit {
+			return Known, Change{}
+		}
+		b.MAC, b.Switch, b.Router, b.Restored, b.Learned = e.MAC, e.Switch, false, false, now
+		t.watch(now, &b)
+		t.set(old, &b)
+		return Moved, Change{old, &b}
 	}
-	b.Heard, b.Switch, b.State = old.Heard, old.Switch, Stale
+	b.State = Stale
 	t.set(old, &b)
 	return Doubted, Change{old, &b}
 }
 
-// settle gives a binding whose station is gone a home where it was heard now.
-// A binding that is at home elsewhere stays there: what a second switch hears
-// of it came through the first.
-func (t *Table) settle(b *Binding, e Evidence) {
-	if t.StationOf(b) == nil {
+// Take lets the MAC of the evidence take over an address that another one has.
+// Frozen is an address that has been taken too often.
+func (t *Table) Take(now int64, e Evidence) (Verdict, Change) {
+	old := t.bindings.get(e.Key)
+	if old == nil {
+		return t.learn(now, e)
+	}
+	if old.Origin.Configured() || old.State == Duplicate || old.MAC == e.MAC || t.leasedToOther(now, e) {
+		return t.Hear(now, e)
+	}
+	b := *old
+	b.MAC, b.Switch, b.Router, b.Restored = e.MAC, e.Switch, e.Router, false
+	b.Origin, b.State, b.Learned, b.Heard = originOf(e.Source), Reachable, now, now
+	if t.movedTooOften(now, e.Key) {
+		b.State, b.Unwatched, b.Idle, b.Tries = Duplicate, true, 0, 0
+		t.set(old, &b)
+		return Frozen, Change{old, &b}
+	}
+	t.watch(now, &b)
+	t.set(old, &b)
+	return Moved, Change{old, &b}
+}
+
+// settle gives a binding whose station is gone, or whose owner is silent there,
+// a home where it was heard now. Any other stays at home: what a second switch
+// hears of it came through the first.
+func (t *Table) settle(old, b *Binding, e Evidence) {
+	if old.State == Silent || old.State == Probing || t.StationOf(b) == nil {
 		b.Switch = e.Switch
 	}
 }
@@ -136,8 +171,8 @@ func originOf(s Source) Origin {
 }
 
 func (t *Table) learn(now int64, e Evidence) (Verdict, Change) {
-	if t.bindings.count >= t.config.MaxBindings {
-		return RefusedFull, Change{}
+	if v := t.roomFor(e); v != Known {
+		return v, Change{}
 	}
 	b := &Binding{Key: e.Key, MAC: e.MAC, Switch: e.Switch, Origin: originOf(e.Source), State: Reachable, Router: e.Router, Learned: now, Heard: now}
 	switch e.Source {
@@ -151,16 +186,26 @@ func (t *Table) learn(now int64, e Evidence) (Verdict, Change) {
 			b.State = Stale
 		}
 	}
+	t.watch(now, b)
+	if e.Source == FromRestore && e.Idle != 0 && b.Idle != 0 {
+		b.Idle = e.Idle // the switch's clock runs on
+	}
 	t.set(nil, b)
 	return Learned, Change{nil, b}
 }
 
 // refresh hears an address from the MAC that it is bound to.
-func (t *Table) refresh(old, b *Binding, e Evidence) (Verdict, Change) {
+func (t *Table) refresh(now int64, old *Binding, e Evidence) (Verdict, Change) {
+	if e.Source == FromRestore {
+		return Known, Change{}
+	}
+	b := *old
+	b.Heard, b.Restored = now, false
+	t.settle(old, &b, e)
 	verdict := Known
 	switch e.Source {
 	case FromARP, FromNA, FromNAKeepOther:
-		if old.State == Stale {
+		if old.State != Reachable {
 			b.State = Reachable
 			verdict = Confirmed
 		}
@@ -174,11 +219,11 @@ func (t *Table) refresh(old, b *Binding, e Evidence) (Verdict, Change) {
 			}
 		}
 	}
-	if verdict == Known && old.Restored == b.Restored && e.Source == FromRestore {
-		return Known, Change{}
+	if old.Unwatched || old.Tries > 0 || verdict == Confirmed {
+		t.watch(now, &b)
 	}
-	t.set(old, b)
-	return verdict, Change{old, b}
+	t.set(old, &b)
+	return verdict, Change{old, &b}
 }
 
 // hearConfigured hears an address that the operator bound. Only a permitted MAC
@@ -194,7 +239,7 @@ func (t *Table) hearConfigured(now int64, old *Binding, e Evidence) (Verdict, Ch
 		b.Heard, b.Restored = e.Learned, true
 	}
 	if old.MAC == e.MAC {
-		t.settle(&b, e)
+		t.settle(old, &b, e)
 		t.set(old, &b)
 		return Known, Change{old, &b}
 	}
@@ -232,6 +277,7 @@ func (t *Table) Configure(now int64, want []Permitted) []Change {
 	for _, p := range want {
 		old := t.bindings.get(p.Key)
 		b := &Binding{Key: p.Key, MAC: p.MACs[0], Origin: p.Origin, State: Reachable, Router: p.Router, Learned: now}
+		delete(t.moves, p.Key) // what the operator says is never a duplicate
 		if old != nil && slices.Contains(p.MACs, old.MAC) {
 			b.MAC, b.Switch, b.Heard, b.Restored = old.MAC, old.Switch, old.Heard, old.Restored
 			if old.Origin == p.Origin {
@@ -275,20 +321,27 @@ func (t *Table) Remove(key Key) (Change, bool) {
 	return Change{old, nil}, true
 }
 
-// RemoveStation takes out a station with the learned bindings of its MAC, and
-// returns what that changed. Configured bindings stay, without a home.
-func (t *Table) RemoveStation(s *Station) []Change {
+// RemoveStation takes out a station, with learned also the learned bindings of
+// its MAC, and returns what that changed. Bindings that stay are without a home,
+// and learned ones silent, so that their owner is searched.
+func (t *Table) RemoveStation(s *Station, learned bool) []Change {
 	var changes []Change
 	for _, b := range slices.Clone(s.bindings) {
-		if b.Origin.Configured() {
-			homeless := *b
-			homeless.Switch = 0
-			t.set(b, &homeless)
-			changes = append(changes, Change{b, &homeless})
+		if learned && !b.Origin.Configured() {
+			t.drop(b)
+			changes = append(changes, Change{b, nil})
 			continue
 		}
-		t.drop(b)
-		changes = append(changes, Change{b, nil})
+		homeless := *b
+		homeless.Switch = 0
+		if !b.Origin.Configured() && b.State != Duplicate {
+			homeless.Unwatched, homeless.Idle = true, 0
+			if b.State != Stale {
+				homeless.State = Silent
+			}
+		}
+		t.set(b, &homeless)
+		changes = append(changes, Change{b, &homeless})
 	}
 	t.detach(s)
 	t.stations.remove(s.StationKey)

@@ -9,16 +9,10 @@ import (
 
 // Config sets the limits of a Table.
 type Config struct {
-	MaxBindings int          // the newest is refused beyond; 0 means DefaultMaxBindings
-	MaxStations int          // likewise; 0 means DefaultMaxStations
-	Seed        maphash.Seed // keeps hosts from choosing addresses that collide
+	Limits Limits
+	Rules  Rules
+	Seed   maphash.Seed // keeps hosts from choosing addresses that collide
 }
-
-// Limits that hold when Config says nothing.
-const (
-	DefaultMaxBindings = 1 << 20
-	DefaultMaxStations = 1 << 20
-)
 
 // Permitted is what an operator asked for an address: the MACs that may hold
 // it. The first is answered with until another of them announces itself
@@ -37,13 +31,16 @@ type Change struct{ Old, New *Binding }
 // Table holds bindings and stations. Lookup may be called from any goroutine;
 // everything else belongs to the one writer.
 type Table struct {
-	config     Config
+	limits     Limits
+	rules      Rules
 	bindings   *index[Key, Binding, *Binding]
 	stations   *index[StationKey, Station, *Station]
 	configured map[Key]Permitted
 	byOwner    map[owner][]Key // configured addresses of a MAC
 	attached   map[Location]*attachment
 	networks   map[uint32]*Counts
+	leases     map[Key]lease
+	moves      map[Key]moveLog // of addresses that changed their MAC of late
 }
 
 // owner is a MAC in a segment, on whichever switch.
@@ -63,21 +60,22 @@ type attachment struct {
 
 // NewTable returns an empty table.
 func NewTable(config Config) *Table {
-	if config.MaxBindings == 0 {
-		config.MaxBindings = DefaultMaxBindings
-	}
-	if config.MaxStations == 0 {
-		config.MaxStations = DefaultMaxStations
-	}
 	return &Table{
-		config:     config,
+		limits:     config.Limits.withDefaults(),
+		rules:      config.Rules,
 		bindings:   newIndex[Key, Binding](config.Seed),
 		stations:   newIndex[StationKey, Station](config.Seed),
 		configured: make(map[Key]Permitted),
 		attached:   make(map[Location]*attachment),
 		networks:   make(map[uint32]*Counts),
+		leases:     make(map[Key]lease),
+		moves:      make(map[Key]moveLog),
 	}
 }
+
+// SetRules changes how long bindings may live. Those that are there follow when
+// they are heard, or silent, next.
+func (t *Table) SetRules(r Rules) { t.rules = r }
 
 // Lookup returns the binding of an address, or nil. It takes no lock, allocates
 // nothing and may be called from any goroutine.
@@ -186,6 +184,7 @@ func (t *Table) drop(b *Binding) {
 	t.bindings.remove(b.Key)
 	t.unlink(b)
 	t.network(b.Network).Bindings--
+	delete(t.leases, b.Key)
 }
 
 // unlink takes a binding off its station's list.

@@ -88,10 +88,10 @@ func TestHearKnown(t *testing.T) {
 	}{
 		{FromARP,
 			outcome{Known, mac1, Reachable}, outcome{Confirmed, mac1, Reachable},
-			outcome{Moved, mac2, Reachable}, outcome{Moved, mac2, Reachable}},
+			outcome{Claimed, mac1, Reachable}, outcome{Claimed, mac1, Stale}},
 		{FromNA,
 			outcome{Known, mac1, Reachable}, outcome{Confirmed, mac1, Reachable},
-			outcome{Moved, mac2, Reachable}, outcome{Moved, mac2, Reachable}},
+			outcome{Claimed, mac1, Reachable}, outcome{Claimed, mac1, Stale}},
 		{FromNAKeepOther,
 			outcome{Known, mac1, Reachable}, outcome{Confirmed, mac1, Reachable},
 			outcome{Doubted, mac1, Stale}, outcome{Known, mac1, Stale}},
@@ -129,7 +129,7 @@ func TestHearKnown(t *testing.T) {
 			if got := (outcome{verdict, b.MAC, b.State}); got != present.want {
 				t.Errorf("%s: %v, want %v", name, got, present.want)
 			}
-			if verdict != Known && (change.Old != old || change.New != b) {
+			if verdict != Known && verdict != Claimed && (change.Old != old || change.New != b) {
 				t.Errorf("%s: the change is %v, want %v and %v", name, change, old, b)
 			}
 			if verdict == Known && change.New != nil && change.New != b {
@@ -254,14 +254,14 @@ func TestRemoveStationKeepsConfigured(t *testing.T) {
 	table := newTable(Config{})
 	key, other := ip("10.0.0.1"), ip("10.0.0.2")
 	table.Configure(1, []Permitted{{Key: key, MACs: []packet.MAC{mac1}, Origin: Static}})
-	_, s, _ := table.HearStation(2, station(1, mac1), 3)
+	_, s := table.HearStation(2, station(1, mac1), 3)
 	table.Hear(2, says(FromARP, key, mac1))
 	table.Hear(2, says(FromARP, other, mac1))
 	if got := table.CountsAt(Location{1, 3}); got != (Counts{Bindings: 2, Stations: 1}) {
 		t.Errorf("behind the port: %+v", got)
 	}
 	gone := 0
-	for _, change := range table.RemoveStation(s) {
+	for _, change := range table.RemoveStation(s, true) {
 		if change.New == nil {
 			gone++
 		}
@@ -277,42 +277,83 @@ func TestRemoveStationKeepsConfigured(t *testing.T) {
 func TestHearStation(t *testing.T) {
 	table := newTable(Config{})
 	key := station(1, mac1)
-	if v, s, _ := table.HearStation(1, key, 3); v != Learned || s.Location() != (Location{1, 3}) || s.Learned != 1 {
+	if v, s := table.HearStation(1, key, 3); v != Learned || s.Location() != (Location{1, 3}) || s.Learned != 1 {
 		t.Errorf("first: %v %+v", v, s)
 	}
 	table.Hear(1, says(FromARP, ip("10.0.0.1"), mac1))
-	if v, _, from := table.HearStation(2, key, 3); v != Known || from != 3 {
-		t.Errorf("again: %v from %d", v, from)
+	if v, s := table.HearStation(2, key, 3); v != Known || s.Port != 3 {
+		t.Errorf("again: %v at %d", v, s.Port)
 	}
-	v, s, from := table.HearStation(3, key, NewPortKey(4, 100))
-	if v != Moved || from != 3 || s.Learned != 3 || s.Port.Number() != 4 || s.Port.VLAN() != 100 || len(s.Bindings()) != 1 {
-		t.Errorf("elsewhere: %v from %d, %+v", v, from, s)
+	v, s := table.HearStation(3, key, NewPortKey(4, 100))
+	if v != Claimed || s.Port != 3 || s.Learned != 1 {
+		t.Errorf("elsewhere: %v, %+v", v, s)
+	}
+	table.MoveStation(3, s, NewPortKey(4, 100))
+	if s.Learned != 3 || s.Port.Number() != 4 || s.Port.VLAN() != 100 || len(s.Bindings()) != 1 {
+		t.Errorf("moved: %+v", s)
 	}
 	if got := table.CountsAt(Location{1, 3}); got != (Counts{}) {
 		t.Errorf("left behind: %+v", got)
 	}
 	// The same MAC on another switch is another station.
-	if v, _, _ := table.HearStation(4, station(2, mac1), 3); v != Learned || table.Len().Stations != 2 {
+	if v, _ := table.HearStation(4, station(2, mac1), 3); v != Learned || table.Len().Stations != 2 {
 		t.Errorf("on another switch: %v", v)
 	}
 	checkTable(t, table)
 }
 
-// Full tables refuse the newest and keep what they have.
+// Full tables refuse the newest and keep what they have; but every port has room
+// for a few.
+// conformance: L3
 func TestLimits(t *testing.T) {
-	table := newTable(Config{MaxBindings: 2, MaxStations: 2})
-	for i, mac := range []packet.MAC{mac1, mac2, mac3} {
-		v, s, _ := table.HearStation(1, station(1, mac), 1)
-		if full := i == 2; (v == RefusedFull) != full || (s == nil) != full {
-			t.Errorf("station %d: %v", i, v)
+	table := newTable(Config{Limits: Limits{Bindings: 9, BindingsPerNetwork: 7, BindingsPerPort: 5, Stations: 6, StationsPerPort: 5}})
+	host := func(port, n int) (packet.MAC, Key) {
+		return packet.MAC{2, 0, 0, 0, byte(port), byte(n)}, NewKey(Segment{Network: uint32(port%2 + 1)}, netip.AddrFrom4([4]byte{10, 0, byte(port), byte(n)}))
+	}
+	hear := func(port, n int) (Verdict, Verdict) {
+		mac, key := host(port, n)
+		on := StationKey{Switch: 1, Segment: key.Segment, MAC: mac}
+		station, _ := table.HearStation(1, on, PortKey(port))
+		if station != Learned {
+			return station, 0
 		}
-		v, change := table.Hear(1, says(FromARP, ip(fmt.Sprintf("10.0.0.%d", i+1)), mac1))
-		if full := i == 2; (v == RefusedFull) != full || (change.New == nil) != full {
-			t.Errorf("binding %d: %v", i, v)
+		v, _ := table.Hear(1, Evidence{Key: key, MAC: mac, Switch: 1, Source: FromARP})
+		return station, v
+	}
+	for _, step := range []struct {
+		port, n            int
+		station, addresses Verdict
+	}{
+		{1, 1, Learned, Learned}, {1, 2, Learned, Learned}, {1, 3, Learned, Learned}, {1, 4, Learned, Learned}, {1, 5, Learned, Learned},
+		{1, 6, RefusedPort, 0}, // five are all that a port may have
+		{2, 1, Learned, Learned}, {2, 2, Learned, Learned}, {2, 3, Learned, Learned}, {2, 4, Learned, Learned},
+		{2, 5, RefusedTotal, 0},                                                                                // of six stations, with four for every port
+		{3, 1, Learned, Learned}, {3, 2, Learned, Learned}, {3, 3, Learned, Learned}, {3, 4, Learned, Learned}, // network 2 is full but for these
+		{3, 5, RefusedTotal, 0},
+	} {
+		station, address := hear(step.port, step.n)
+		if station != step.station || address != step.addresses {
+			t.Errorf("host %d on port %d: %v and %v, want %v and %v", step.n, step.port, station, address, step.station, step.addresses)
 		}
 	}
-	if v, _ := table.Hear(2, says(FromARP, ip("10.0.0.1"), mac2)); v != Moved {
-		t.Errorf("a full table can't change: %v", v)
+	mac, _ := host(1, 1)
+	more := func(network uint32, n byte, mac packet.MAC) Verdict {
+		key := NewKey(Segment{Network: network}, netip.AddrFrom4([4]byte{10, 9, 9, n}))
+		v, _ := table.Hear(1, Evidence{Key: key, MAC: mac, Switch: 1, Source: FromARP})
+		return v
+	}
+	if v := more(2, 1, mac); v != RefusedPort {
+		t.Errorf("a sixth address behind port 1: %v", v)
+	}
+	if mac, _ := host(3, 1); more(2, 2, mac) != RefusedNetwork {
+		t.Error("a tenth address in network 2 is not refused")
+	}
+	if mac, _ := host(2, 1); more(1, 3, mac) != RefusedTotal {
+		t.Error("a fourteenth address in all is not refused")
+	}
+	table.SetLimits(Limits{})
+	if mac, _ := host(2, 1); more(1, 3, mac) != Learned {
+		t.Error("there is no room although the limits were raised")
 	}
 	checkTable(t, table)
 }
@@ -336,8 +377,8 @@ func checkTable(t interface {
 			at := places[s.Location()]
 			at.Bindings++
 			places[s.Location()] = at
-		} else if !b.Origin.Configured() {
-			t.Errorf("the learned binding %+v is at home nowhere", *b)
+		} else if !b.Origin.Configured() && (!b.Unwatched || b.State == Reachable || b.State == Probing) {
+			t.Errorf("the learned binding %+v is at home nowhere, and not in doubt", *b)
 		}
 		if p, ok := table.Permitted(b.Key); ok != b.Origin.Configured() || ok && !slices.Contains(p.MACs, b.MAC) {
 			t.Errorf("%v has %v by %v, permitted are %v", b.Key, b.MAC, b.Origin, p.MACs)
@@ -408,7 +449,7 @@ func checkPlaces(t interface {
 // never overrides the operator; limits hold; lists and counts are true.
 func TestTableKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		limits := Config{MaxBindings: 6, MaxStations: 8}
+		limits := Config{Limits: Limits{Bindings: 6, Stations: 8}}
 		table := newTable(limits)
 		macs := rapid.SampledFrom([]packet.MAC{mac1, mac2, mac3})
 		segments := rapid.SampledFrom([]Segment{blue, {Network: 1, VLAN: 5}, {Network: 2}})
@@ -422,13 +463,19 @@ func TestTableKeepsItsPromises(t *testing.T) {
 			"hear": func(t *rapid.T) {
 				now++
 				key, mac, on := keys.Draw(t, "key"), macs.Draw(t, "mac"), switches.Draw(t, "switch")
-				if v, _, _ := table.HearStation(now, StationKey{on, key.Segment, mac}, PortKey(rapid.IntRange(1, 3).Draw(t, "port"))); v == RefusedFull {
+				if v, _ := table.HearStation(now, StationKey{on, key.Segment, mac}, PortKey(rapid.IntRange(1, 3).Draw(t, "port"))); v >= RefusedTotal {
 					return
 				}
 				e := says(Source(rapid.IntRange(int(FromARP), int(FromRestore)).Draw(t, "source")), key, mac)
 				e.Switch, e.Router, e.Stale = on, rapid.Bool().Draw(t, "router"), rapid.Bool().Draw(t, "stale")
 				old := table.Lookup(key)
-				_, change := table.Hear(now, e)
+				v, change := table.Hear(now, e)
+				if v == Claimed {
+					v, change = table.Take(now, e)
+				}
+				if v == Frozen && table.Lookup(key).State != Duplicate {
+					t.Fatalf("frozen is %v", table.Lookup(key))
+				}
 				if change.New != nil && (table.Lookup(key) != change.New || change.Old != old) {
 					t.Fatalf("change %v, table %v", change, table.Lookup(key))
 				}
@@ -443,7 +490,7 @@ func TestTableKeepsItsPromises(t *testing.T) {
 			},
 			"forget station": func(t *rapid.T) {
 				if s := table.Station(StationKey{switches.Draw(t, "switch"), segments.Draw(t, "segment"), macs.Draw(t, "mac")}); s != nil {
-					table.RemoveStation(s)
+					table.RemoveStation(s, rapid.Bool().Draw(t, "learned"))
 				}
 			},
 			"remove": func(t *rapid.T) { table.Remove(keys.Draw(t, "key")) },
@@ -469,7 +516,7 @@ func TestTableKeepsItsPromises(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				checkTable(t, table)
-				if n := table.Len(); n.Bindings > limits.MaxBindings+len(table.configured) || n.Stations > limits.MaxStations {
+				if n := table.Len(); n.Bindings > limits.Limits.Bindings+len(table.configured)+6*guaranteed || n.Stations > limits.Limits.Stations+6*guaranteed {
 					t.Fatalf("over the limits: %+v", n)
 				}
 				for b := range table.Bindings {

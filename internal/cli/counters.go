@@ -24,7 +24,7 @@ func counterReference() []byte {
 	}
 	b.WriteString("\nA name that ends in a word in capitals stands for a family. Their words are:\n\n")
 	words(&b, "punt-REASON", pipeline.Reasons())
-	words(&b, "station-VERDICT, binding-VERDICT", span(binding.Known, binding.RefusedFull))
+	words(&b, "station-VERDICT, binding-VERDICT", span(binding.Known, binding.NumVerdicts-1))
 	words(&b, "not-learned-REASON", span(resolve.TeachesNothing, resolve.TeachesBadAddress))
 	words(&b, "question-VERDICT", span(resolve.Answered, resolve.OwnerOnly))
 	words(&b, "search-VERDICT", span(resolve.Started, resolve.RefusedNet))

@@ -39,7 +39,7 @@ type Core struct {
 	table    *binding.Table
 	searches *resolve.Searches
 	switches map[uint64]*switchState
-	probes   map[binding.Key]*probe
+	asks     map[binding.Key]*ask     // owners that are asked now
 	waiting  map[binding.Key][]uint64 // questions that wait for a search
 	probed   map[binding.Key]int64    // when a host probed for the address last (RFC 5227)
 	program  *pipeline.Program        // the intent, compiled
@@ -56,7 +56,17 @@ type Core struct {
 	subject  resolve.Subject
 	watched  bool // changes are wanted
 	followed bool // events are wanted
-	effects  Effects
+	detailed bool // those that come with every host, too
+	// Timers, by what they are for, and of stations that were heard elsewhere.
+	alarms      *binding.Wheel[alarm]
+	moverAlarms *binding.Wheel[binding.StationKey]
+	contests    map[binding.Key]*contest
+	movers      map[binding.StationKey]*stationContest
+	defended    map[binding.Key]int64 // when an address was announced against a claim last
+	toAsk       []binding.Key         // questions that wait for their turn
+	asking      bucket                // of those
+	announcing  bucket                // of announcements against claims
+	effects     Effects
 }
 
 // New returns a core that wants what the intent says, and knows no switch.
@@ -69,7 +79,10 @@ func New(config Config, in *intent.Intent) *Core {
 		table:    binding.NewTable(config.Table),
 		searches: resolve.NewSearches(config.Search),
 		switches: make(map[uint64]*switchState),
-		probes:   make(map[binding.Key]*probe),
+		asks:     make(map[binding.Key]*ask),
+		contests: make(map[binding.Key]*contest),
+		movers:   make(map[binding.StationKey]*stationContest),
+		defended: make(map[binding.Key]int64),
 		waiting:  make(map[binding.Key][]uint64),
 		probed:   make(map[binding.Key]int64),
 		noted:    make(map[topic]int64),
@@ -83,6 +96,8 @@ func New(config Config, in *intent.Intent) *Core {
 		c.now = config.Start.UnixNano()
 		c.started = c.now
 	}
+	c.alarms = binding.NewWheel[alarm](c.now)
+	c.moverAlarms = binding.NewWheel[binding.StationKey](c.now)
 	for _, f := range pipeline.Leased() {
 		c.leases = openflow.Append(c.leases, xid, &f)
 	}
@@ -161,7 +176,8 @@ func (c *Core) tick() {
 		c.searchFailed(e)
 	}
 	c.heldTooLong(c.holds.Tick(c.now))
-	c.tickProbes()
+	c.tickAlarms()
+	c.tickQuestions()
 	c.tickRouters()
 	for _, sw := range c.switches {
 		if len(sw.held) > 0 && c.started+int64(c.config.Grace) <= c.now {
@@ -186,8 +202,14 @@ func (c *Core) Next() (time.Time, bool) {
 			at, ok = t, true
 		}
 	}
-	for _, p := range c.probes {
-		earlier(p.due)
+	if t, waits := c.alarms.Next(); waits {
+		earlier(t)
+	}
+	if t, waits := c.moverAlarms.Next(); waits {
+		earlier(t)
+	}
+	if len(c.toAsk) > 0 {
+		earlier(c.asking.next(c.now))
 	}
 	if t, waits := c.holds.Next(); waits {
 		earlier(t)

@@ -24,6 +24,8 @@ type counters struct {
 	directed     uint64
 	released     uint64
 	probes       uint64
+	refreshes    uint64
+	decisions    [numDecisions]uint64
 	unanswered   uint64
 	forgotten    uint64
 	switchErrors uint64
@@ -64,8 +66,10 @@ func CounterInfos() []CounterInfo {
 		{"search-released", "waiting askers that were answered because the address was found"},
 		{"flooded", "packet-outs to every port of a network, one per switch"},
 		{"directed", "requests that were handed to the owner alone"},
-		{"probe-requests", "requests by unicast that an operator asked for"},
-		{"binding-forgotten", "bindings dropped because their port or switch is gone"},
+		{"probe-requests", "questions to owners that are doubted, contested, or asked for an operator"},
+		{"refresh-requests", "questions by unicast to silent owners, which keep their bindings fresh"},
+		{"binding-forgotten", "bindings that went because nobody answered for them, or their place left the network"},
+		{"decision-KIND-REASON", "decisions about addresses, as isat watch tells them"},
 		{"switch-errors", "error messages from switches"},
 		{"held", "routed packets that stopped because their next hop is not known; what became of them follows"},
 		{"held-resumed", "sent on their way"},
@@ -99,7 +103,7 @@ func (c *Core) Counters() map[string]uint64 {
 	for r := range packet.NumReasons {
 		put("malformed-"+packet.Reason(r).String(), n.malformed[r])
 	}
-	for v := binding.Known; v <= binding.RefusedFull; v++ {
+	for v := binding.Known; v < binding.NumVerdicts; v++ {
 		put("station-"+v.String(), n.stations[v])
 		put("binding-"+v.String(), n.bindings[v])
 	}
@@ -119,7 +123,11 @@ func (c *Core) Counters() map[string]uint64 {
 	put("flooded", n.flooded)
 	put("directed", n.directed)
 	put("probe-requests", n.probes)
+	put("refresh-requests", n.refreshes)
 	put("binding-forgotten", n.forgotten)
+	for d := range numDecisions {
+		put("decision-"+string(decisions[d].kind)+"-"+decisions[d].reason, n.decisions[d])
+	}
 	put("switch-errors", n.switchErrors)
 	n.putRouting(put)
 	return out

@@ -114,7 +114,7 @@ func (c *Core) explainOutcome(x *view.Explanation, network *intent.Network, key 
 	switch {
 	case !canBeHost(network, ip):
 		outcome(x, "dropped", "no host can have this address")
-	case b != nil && b.State == binding.Reachable:
+	case b != nil && b.Answered():
 		outcome(x, "answered", "each switch answers from its table bindings, and the controller is not asked; the owner's own questions are flooded")
 	case network.Unknown == intent.Drop:
 		outcome(x, "dropped", "the network drops requests for unknown addresses, but for probes (unknown: drop)")

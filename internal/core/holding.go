@@ -17,7 +17,7 @@ import (
 func (c *Core) holdPacket(sw *switchState, e *Paused) {
 	key := e.Waiting.Key
 	c.counters.held++
-	if b := c.table.Lookup(key); b != nil && b.State == binding.Reachable {
+	if b := c.table.Lookup(key); b != nil && b.Answered() {
 		// The packet met a flow that was on its way, or one that is missing.
 		if c.now-b.Learned >= settled {
 			sw.sendBinding(binding.Change{New: b})
@@ -211,6 +211,12 @@ func (b *bucket) take(now int64) bool {
 	}
 	b.tokens -= second
 	return true
+}
+
+// next is when a take that failed may succeed.
+func (b *bucket) next(now int64) int64 {
+	const second = int64(time.Second)
+	return now + max((second-b.tokens+b.rate-1)/b.rate, 1)
 }
 
 // limit lets a packet go on if none did for its address within a second.

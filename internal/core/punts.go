@@ -1,7 +1,6 @@
 package core
 
 import (
-	"log/slog"
 	"slices"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -36,40 +35,41 @@ func (e Punt) apply(c *Core) {
 		return
 	}
 	s := &c.subject
-	if !c.hearStation(sw, &e, s.Frame.Src) || malformed {
+	heard, believed := c.hearStation(sw, &e, s.Frame.Src)
+	if !heard || malformed {
 		return
 	}
-	key, known := c.hearAddress(sw, &e)
-	if known {
-		c.release(key, s.Frame.Dst)
-		c.probeAnswered(key)
+	if believed {
+		if key, known := c.hearAddress(sw, &e); known {
+			c.release(key, s.Frame.Dst)
+		}
 	}
 	if e.Reason == pipeline.ReasonSearch || e.Reason == pipeline.ReasonAnswer {
 		c.question(sw, &e)
 	}
 }
 
-// hearStation learns the sender's MAC. It says whether the sender may go on to
-// be heard.
-func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
+// hearStation learns the sender's MAC. heard says whether the sender may go on
+// to be heard, and believed whether what it says of its address counts: not
+// while it is being found out where the MAC is.
+func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) (heard, believed bool) {
 	if mac.IsMulticast() || mac.IsZero() || mac == pipeline.MAC || c.routers.macs[networkMAC{e.Segment.Network, mac}] {
-		return false
+		return false, false
 	}
 	key := binding.StationKey{Switch: sw.ID, Segment: e.Segment, MAC: mac}
-	verdict, station, from := c.table.HearStation(c.now, key, e.Port)
+	verdict, station := c.table.HearStation(c.now, key, e.Port)
 	c.counters.stations[verdict]++
 	switch verdict {
-	case binding.RefusedFull:
-		return false
+	case binding.RefusedTotal, binding.RefusedPort:
+		c.refuseLimit(verdict, binding.Key{Segment: e.Segment}, who{mac, place{Switch: sw.ID, Port: e.Port}})
+		return false, false
+	case binding.Claimed:
+		return true, c.stationClaimed(sw, e, station)
 	case binding.Known:
+		c.stationAnswered(station)
 		if !c.missing(e, e.Known.Station, station.Learned) {
-			return true
+			return true, true
 		}
-	case binding.Moved:
-		sw.remove(pipeline.StationFlows(key, from)[0])
-		c.noteHost(slog.LevelInfo, topic{text: "station moved", key: binding.Key{Segment: e.Segment}, mac: mac}, slog.String("mac", mac.String()),
-			slog.String("network", c.names[key.Network]), slog.String("from", c.portName(sw, from)), slog.String("to", c.portName(sw, e.Port)))
-		c.changedStation(view.Modified, station)
 	case binding.Learned:
 		c.changedStation(view.Added, station)
 		c.settle(station)
@@ -77,7 +77,7 @@ func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) bool {
 	for _, f := range pipeline.StationFlows(key, e.Port) {
 		sw.add(f)
 	}
-	return true
+	return true, true
 }
 
 // settle tells where a station's MAC is to the operator's bindings that did not
@@ -105,25 +105,62 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 	delete(c.probed, evidence.Key)
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
+	c.heardAs(sw, e, evidence, verdict, change)
+	c.heard(evidence.Key)
+	b := c.table.Lookup(evidence.Key)
+	if b == nil || b.MAC != evidence.MAC {
+		return evidence.Key, false
+	}
+	c.ownerAnswered(evidence.Key, evidence.MAC)
+	if b.Answered() {
+		c.answered(evidence.Key)
+	}
+	return evidence.Key, b.Answered()
+}
+
+// heardAs does what follows from what a frame said of its sender's address.
+func (c *Core) heardAs(sw *switchState, e *Punt, evidence binding.Evidence, verdict binding.Verdict, change binding.Change) {
+	from := who{evidence.MAC, place{Switch: sw.ID, Port: e.Port}}
+	key := evidence.Key
 	switch verdict {
 	case binding.Known:
 		if b := change.New; b != nil && b.Switch == sw.ID && c.missing(e, e.Known.Address, b.Learned) {
 			sw.sendBinding(binding.Change{New: b})
+		} else if b != nil && (change.Old.Unwatched || change.Old.Switch != b.Switch || change.Old.Idle != b.Idle) {
+			c.spread(change, nil)
 		}
-	case binding.RefusedFixed:
-		c.noteHost(slog.LevelWarn, topic{"address refused: it is bound by the operator", evidence.Key, evidence.MAC}, slog.String("ip", evidence.Key.IP().String()),
-			slog.String("network", c.names[e.Segment.Network]), slog.String("mac", evidence.MAC.String()), slog.String("port", c.portName(sw, e.Port)))
-	case binding.RefusedFull:
-	case binding.Moved:
-		c.noteHost(slog.LevelInfo, topic{"address moved", evidence.Key, evidence.MAC}, slog.String("ip", evidence.Key.IP().String()),
-			slog.String("network", c.names[e.Segment.Network]), slog.String("from", change.Old.MAC.String()), slog.String("to", change.New.MAC.String()))
+	case binding.Learned:
+		c.learned(change, from)
+		if evidence.Source == binding.FromUnverified {
+			c.ask(key, askDoubted) // conformance D3
+		}
+	case binding.Confirmed:
+		c.decide(confirmedHeard, key, from, who{})
 		c.spread(change, nil)
+	case binding.Moved:
+		why := movedStale
+		if change.New.Origin.Configured() {
+			why = movedPermitted
+		}
+		c.moved(why, change, from, c.ownerOf(change.Old))
+	case binding.Doubted:
+		c.decide(doubtedContradicted, key, from, c.ownerOf(change.Old))
+		c.spread(change, nil)
+		c.ask(key, askDoubted)
+	case binding.Claimed:
+		c.claimed(sw, e, evidence)
+	case binding.RefusedFixed, binding.RefusedLeased, binding.Frozen:
+		b := c.table.Lookup(key)
+		why := map[binding.Verdict]decision{binding.RefusedFixed: refusedConfigured, binding.RefusedLeased: refusedLeased, binding.Frozen: refusedFrozen}[verdict]
+		c.refuseClaim(why, key, from, c.ownerOf(b))
+		if verdict == binding.RefusedFixed {
+			c.defend(b)
+		}
+	case binding.RefusedTotal, binding.RefusedNetwork, binding.RefusedPort:
+		c.refuseLimit(verdict, key, from)
 	default:
 		c.spread(change, nil)
 	}
-	c.heard(evidence.Key)
-	b := c.table.Lookup(evidence.Key)
-	return evidence.Key, b != nil && b.State == binding.Reachable && b.MAC == evidence.MAC
 }
 
 // question handles a request that the switch could not answer.
@@ -207,7 +244,7 @@ func (c *Core) direct(b *binding.Binding, asker resolve.Asker) bool {
 
 // released answers who waits for a binding that did not come from a packet.
 func (c *Core) released(b *binding.Binding) {
-	if b != nil && b.State == binding.Reachable {
+	if b != nil && b.Answered() {
 		c.release(b.Key, packet.MAC{})
 	}
 }

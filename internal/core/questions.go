@@ -12,21 +12,6 @@ import (
 	"github.com/isat-sdn/isat/packet"
 )
 
-// probe is a host that is being asked by unicast.
-type probe struct {
-	ids   []uint64
-	sent  int
-	began int64
-	due   int64
-}
-
-// Tries of a probe and the time between them in nanoseconds (RFC 4861 §10,
-// MAX_UNICAST_SOLICIT and RETRANS_TIMER).
-const (
-	probeTries    = 3
-	probeInterval = int64(1e9)
-)
-
 func (e Question) apply(c *Core) {
 	key := e.Key
 	if at, ok := c.probed[key]; ok && c.now-at < probedSpan {
@@ -40,7 +25,7 @@ func (e Question) apply(c *Core) {
 		return
 	}
 	if e.Unicast {
-		c.startProbe(e.ID, key, b)
+		c.probe(e.ID, key, b)
 		return
 	}
 	c.waiting[key] = append(c.waiting[key], e.ID)
@@ -48,58 +33,6 @@ func (e Question) apply(c *Core) {
 	if c.searches.Insist(c.now, key, frame) == resolve.Started {
 		c.counters.solicits++
 		c.floodEverywhere(key.Segment, frame)
-	}
-}
-
-func (c *Core) startProbe(id uint64, key binding.Key, b *binding.Binding) {
-	switch {
-	case b == nil:
-		c.done(id, key, 0, c.now, "the address is not known: search it with isat resolve")
-		return
-	case c.table.StationOf(b) == nil:
-		c.done(id, key, 0, c.now, "where its owner is, is not known: search it with isat resolve")
-		return
-	}
-	p := c.probes[key]
-	if p == nil {
-		p = &probe{began: c.now, due: c.now}
-		c.probes[key] = p
-	}
-	p.ids = append(p.ids, id)
-}
-
-// tickProbes sends the probes that are due and ends those without an answer.
-func (c *Core) tickProbes() {
-	for key, p := range c.probes {
-		if p.due > c.now {
-			continue
-		}
-		b := c.table.Lookup(key)
-		var home *binding.Station
-		if b != nil {
-			home = c.table.StationOf(b)
-		}
-		if home == nil || p.sent >= probeTries {
-			delete(c.probes, key)
-			for _, id := range p.ids {
-				c.finish(id, key, p.sent, p.began, false, "")
-			}
-			continue
-		}
-		p.sent++
-		p.due = c.now + probeInterval
-		c.counters.probes++
-		c.deliver(home.Location(), ownRequest(key, b.MAC))
-	}
-}
-
-// probeAnswered ends a probe: the host has been heard.
-func (c *Core) probeAnswered(key binding.Key) {
-	if p := c.probes[key]; p != nil && p.sent > 0 {
-		delete(c.probes, key)
-		for _, id := range p.ids {
-			c.done(id, key, p.sent, p.began, "")
-		}
 	}
 }
 

@@ -309,12 +309,22 @@ func (c *Core) announce(at uplink) {
 }
 
 func announcement(mac packet.MAC, ip netip.Addr) []byte {
+	return announcementFrom(mac, binding.Segment{}, mac, ip, true)
+}
+
+// announcementOf tells who has a binding, in a frame from another MAC.
+func announcementOf(b *binding.Binding, from packet.MAC) []byte {
+	return announcementFrom(from, b.Segment, b.MAC, b.IP(), b.Router)
+}
+
+func announcementFrom(from packet.MAC, in binding.Segment, mac packet.MAC, ip netip.Addr, router bool) []byte {
+	tagged := in.VLAN != 0
 	if ip.Is4() {
-		return packet.AppendARP(nil, packet.Broadcast, mac, false, 0,
+		return packet.AppendARP(nil, packet.Broadcast, from, tagged, in.VLAN,
 			&packet.ARP{Op: packet.ARPRequest, SHA: mac, SPA: ip.As4(), TPA: ip.As4()})
 	}
 	group := packet.AllNodes()
-	return packet.AppendNA(nil, packet.MulticastMAC(group), mac, false, 0, ip.As16(), group, ip.As16(), mac, true, false, true)
+	return packet.AppendNA(nil, packet.MulticastMAC(group), from, tagged, in.VLAN, ip.As16(), group, ip.As16(), mac, router, false, true)
 }
 
 // ownAddresses are the bindings of the routers' interfaces.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -37,6 +38,7 @@ type switchState struct {
 	version     string
 	attachments []fabric.Attachment
 	networks    map[binding.PortKey]uint32
+	security    map[binding.PortKey]intent.Security
 	base        pipeline.Base
 	held        map[binding.Key]*binding.Binding // see hold
 	out         []byte                           // messages to be sent
@@ -67,8 +69,9 @@ func (sw *switchState) member(at binding.PortKey, network uint32) bool {
 func (sw *switchState) attach(in *intent.Intent, program *pipeline.Program) {
 	sw.attachments = sw.Attachments(in)
 	sw.networks = make(map[binding.PortKey]uint32, len(sw.attachments))
+	sw.security = make(map[binding.PortKey]intent.Security, len(sw.attachments))
 	for _, a := range sw.attachments {
-		sw.networks[a.Key] = a.Network
+		sw.networks[a.Key], sw.security[a.Key] = a.Network, a.Security
 	}
 	sw.base = program.Base(sw.attachments)
 }
@@ -123,7 +126,7 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 		if !sw.member(s.Port, key.Network) || c.table.Station(key) != nil {
 			continue
 		}
-		if _, station, _ := c.table.HearStation(c.now-int64(s.Age), key, s.Port); station != nil {
+		if _, station := c.table.HearStation(c.now-int64(s.Age), key, s.Port); station != nil {
 			station.Restored = true
 			c.changedStation(view.Added, station)
 			c.settle(station)
@@ -132,7 +135,7 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 	for _, b := range m.Bindings {
 		evidence := binding.Evidence{
 			Key: b.Key, MAC: b.MAC, Switch: sw.ID, Source: binding.FromRestore, Router: b.Router,
-			Origin: b.Origin, Stale: b.Stale, Learned: c.now - int64(b.Age),
+			Origin: b.Origin, Stale: b.Stale, Idle: b.Idle, Learned: c.now - int64(b.Age),
 		}
 		if !c.restorable(&evidence) {
 			continue
@@ -303,12 +306,16 @@ func (e PortChanged) apply(c *Core) {
 		return
 	}
 	before := c.portViews(sw)
+	wasUp := sw.Ports[e.Port.Number].Up
 	if e.Gone {
 		delete(sw.Ports, e.Port.Number)
 	} else {
 		sw.Ports[e.Port.Number] = e.Port
 	}
 	c.reattach(sw)
+	if wasUp && !e.Gone && !e.Port.Up {
+		c.portDown(sw, e.Port.Number)
+	}
 	if e.Gone {
 		c.note(slog.LevelInfo, "port gone", slog.String("switch", sw.label()), slog.String("port", e.Port.Name))
 	}
@@ -327,8 +334,23 @@ func (c *Core) reattach(sw *switchState) {
 	c.forgetUnattached(sw)
 }
 
-// forgetUnattached drops stations, bindings and searches of places that are no
-// attachments, or not of the same network.
+// portDown doubts who is behind a port that went down: they may be elsewhere.
+func (c *Core) portDown(sw *switchState, number uint32) {
+	for _, a := range sw.attachments {
+		if a.Port != number {
+			continue
+		}
+		for s := range c.table.StationsAt(place{Switch: sw.ID, Port: a.Key}) {
+			for _, b := range slices.Clone(s.Bindings()) {
+				c.doubt(silentPortDown, askGone, b.Key)
+			}
+		}
+	}
+}
+
+// forgetUnattached drops the stations of places that are no attachments, or not
+// of the same network. What was learned of them is doubted if the place is gone,
+// since they may be elsewhere, and goes if it is in another network now.
 func (c *Core) forgetUnattached(sw *switchState) {
 	var gone []*binding.Station
 	for at := range c.table.Places(sw.ID) {
@@ -343,20 +365,34 @@ func (c *Core) forgetUnattached(sw *switchState) {
 			c.searches.Forget(at)
 		}
 	}
+	slices.SortStableFunc(gone, func(a, b *binding.Station) int { return cmp.Compare(a.Port, b.Port) })
 	for _, s := range gone {
-		c.removeStation(sw, s)
+		_, here := sw.PortByKey(s.Port)
+		c.removeStation(sw, s, here && sw.attachments != nil)
 	}
 }
 
-func (c *Core) removeStation(sw *switchState, s *binding.Station) {
+// removeStation drops a station, and with learned what was learned of it.
+// Otherwise its owner is searched.
+func (c *Core) removeStation(sw *switchState, s *binding.Station, learned bool) {
 	for _, f := range pipeline.StationFlows(s.StationKey, s.Port) {
 		sw.remove(f)
 	}
 	c.changedStation(view.Deleted, s)
-	for _, change := range c.table.RemoveStation(s) {
+	why := silentPortGone
+	if sw.attachments == nil {
+		why = silentSwitchGone
+	}
+	was := who{s.MAC, s.Location()}
+	for _, change := range c.table.RemoveStation(s, learned) {
 		c.spread(change, nil)
-		if change.New == nil {
+		switch {
+		case change.New == nil:
 			c.counters.forgotten++
+			c.decide(removedNetwork, change.Old.Key, was, who{})
+		case !change.New.Origin.Configured() && change.New.State != binding.Duplicate:
+			c.decide(why, change.New.Key, was, who{})
+			c.ask(change.New.Key, askGone)
 		}
 	}
 }
@@ -369,14 +405,31 @@ func (e NewIntent) apply(c *Core) {
 		c.reattach(sw)
 		c.changedPorts(ports, c.portViews(sw))
 	}
+	c.forgetNetworks(before)
 	c.changedNetworks(before, c.networkViews())
+}
+
+// forgetNetworks drops what is left of networks that are gone: bindings whose
+// place went before.
+func (c *Core) forgetNetworks(before []view.Network) {
+	gone := func(n view.Network) bool { return c.names[n.Number] == "" }
+	if !slices.ContainsFunc(before, gone) {
+		return
+	}
+	for b := range c.table.Bindings {
+		if c.names[b.Network] == "" {
+			c.expire(removedNetwork, b.Key)
+		}
+	}
 }
 
 // setIntent takes over networks and configured bindings. Flows follow through
 // reattach and spread.
 func (c *Core) setIntent(in *intent.Intent) {
+	before := c.intent
 	c.intent = in
 	c.program = pipeline.NewProgram(in)
+	c.setRules(before)
 	c.setRouters(in)
 	c.names = make(map[uint32]string, len(in.Networks))
 	want := ownAddresses(in)

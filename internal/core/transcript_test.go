@@ -22,6 +22,7 @@ import (
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/openflow"
 	"github.com/isat-sdn/isat/packet"
 )
@@ -126,6 +127,9 @@ func (p *player) reportEffects(effects *Effects) {
 		}
 		p.tell(line)
 	}
+	for i := range effects.Events {
+		p.tell("event: " + eventLine(&effects.Events[i]))
+	}
 	var changes []string // places come out of maps
 	for _, c := range effects.Changes {
 		changes = append(changes, "change: "+changeLine(&c))
@@ -146,6 +150,61 @@ func changeLine(change *Change) string {
 	default:
 		return fmt.Sprintf("%s network %s", change.Type, change.Network.Name)
 	}
+}
+
+func eventLine(e *view.Event) string {
+	name := func(mac, port string) string {
+		m, err := packet.ParseMAC(mac)
+		if err != nil {
+			return "somewhere"
+		}
+		if port == "" {
+			port = "?"
+		}
+		return macName(m) + "@" + port
+	}
+	line := fmt.Sprintf("%s %s %s", e.Kind, cmpOr(e.IP, "station"), name(e.MAC, e.Port))
+	if e.OldMAC != "" {
+		line += " of " + name(e.OldMAC, e.OldPort)
+	}
+	return line + ": " + e.Reason
+}
+
+func cmpOr(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+// operate does by hand what an operator does: flush, or clear, [IP].
+func (p *player) operate(what string, words []string) {
+	var scope Scope
+	if len(words) > 0 {
+		scope.IP = netip.MustParseAddr(words[0])
+	}
+	n := 0
+	if what == "flush" {
+		n = p.core.Flush(p.now, scope)
+	} else {
+		n = p.core.ClearDuplicates(p.now, scope)
+	}
+	p.tell(fmt.Sprintf("%d bindings", n))
+	p.step()
+}
+
+// traffic is a packet that is neither ARP nor ND, from HOST and its address: it
+// hits the flow of its owner, and nobody is told.
+func (p *player) traffic(words []string) {
+	mac, sw, _ := p.sender(words[0])
+	key := p.key(words[1:])
+	owner, _ := pipeline.OwnerFlow(&binding.Binding{Key: key, MAC: mac, State: binding.Reachable})
+	if f, ok := sw.flows[owner.Key()]; ok {
+		f.hit, f.hits = p.now, f.hits+1
+		sw.flows[owner.Key()] = f
+		return
+	}
+	p.tell(sw.Name() + " does not know the owner")
 }
 
 func (p *player) command(words []string, text string) {
@@ -186,6 +245,12 @@ func (p *player) command(words []string, text string) {
 		}
 	case "watch":
 		p.core.Watch(rest[0] == "on")
+	case "follow":
+		p.core.WatchEvents(true, true)
+	case "flush", "clear":
+		p.operate(words[0], rest)
+	case "traffic":
+		p.traffic(rest)
 	default:
 		p.showCommand(words[0], rest)
 	}
@@ -245,16 +310,20 @@ func (p *player) pass(d time.Duration) {
 	end, told := p.now.Add(d), p.tell
 	for {
 		at, ok := p.core.Next()
+		if flow, ends := p.nextEnd(); ends && (!ok || flow.Before(at)) {
+			at, ok = flow, true
+		}
 		if !ok || at.After(end) {
 			break
 		}
-		p.now = at
-		p.expire(p.now)
+		if at.After(p.now) {
+			p.now = at
+		}
+		quiet := p.expire(p.now)
 		p.tell = func(line string) { told(fmt.Sprintf("at %v: %s", p.now.Sub(p.began).Round(time.Millisecond), line)) }
-		p.step()
+		p.step(quiet...)
 	}
 	p.tell, p.now = told, end
-	p.expire(p.now)
 }
 
 func (p *player) switchCommand(words []string) {

@@ -183,7 +183,7 @@ func (c *Core) ViewBinding(b *binding.Binding) view.Binding {
 			v.Permitted = append(v.Permitted, mac.String())
 		}
 	}
-	if b.State == binding.Reachable {
+	if b.Answered() {
 		v.Flows = append(v.Flows, "bindings")
 	}
 	if b.Switch != 0 || b.Origin.Configured() {

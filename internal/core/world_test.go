@@ -48,6 +48,8 @@ type modelSwitch struct {
 type modelFlow struct {
 	openflow.FlowMod
 	added time.Time
+	hit   time.Time // last
+	hits  int
 }
 
 func newWorld(in *intent.Intent, config Config, fail func(string, ...any)) *world {
@@ -94,7 +96,6 @@ func (sw *modelSwitch) dump(now time.Time) pipeline.Dump {
 
 // connect makes the event of a switch that connects.
 func (w *world) connect(sw *modelSwitch) SwitchUp {
-	w.expire(w.now)
 	w.sessions++
 	sw.up, sw.session = true, w.sessions
 	return SwitchUp{
@@ -216,7 +217,7 @@ func (w *world) changeFlow(sw *modelSwitch, m *openflow.FlowMod) {
 				}
 			}
 		}
-		sw.flows[m.Key()] = modelFlow{*m, w.now}
+		sw.flows[m.Key()] = modelFlow{*m, w.now, w.now, 0}
 	case openflow.FlowDeleteStrict:
 		delete(sw.flows, m.Key())
 	default:
@@ -227,34 +228,78 @@ func (w *world) changeFlow(sw *modelSwitch, m *openflow.FlowMod) {
 	}
 }
 
-// expire takes away the flows whose hard timeout is over.
-func (w *world) expire(now time.Time) {
-	for _, sw := range w.switches {
-		maps.DeleteFunc(sw.flows, func(_ openflow.FlowKey, f modelFlow) bool {
-			return f.HardTimeout != 0 && now.Sub(f.added) >= time.Duration(f.HardTimeout)*time.Second
-		})
+// end is when the switch takes the flow away by itself, if it does.
+func (f *modelFlow) end() (time.Time, bool) {
+	switch {
+	case f.HardTimeout != 0:
+		return f.added.Add(time.Duration(f.HardTimeout) * time.Second), true
+	case f.IdleTimeout != 0:
+		return f.hit.Add(time.Duration(f.IdleTimeout) * time.Second), true
 	}
+	return time.Time{}, false
 }
 
-// sleep lets time pass, and steps whenever the core wants it.
+// expire takes away the flows whose time is over, and returns the events of
+// those that a switch tells of: of one that is connected.
+func (w *world) expire(now time.Time) (events []Event) {
+	for _, id := range slices.Sorted(maps.Keys(w.switches)) {
+		sw := w.switches[id]
+		var quiet []Quiet
+		maps.DeleteFunc(sw.flows, func(_ openflow.FlowKey, f modelFlow) bool {
+			end, ends := f.end()
+			if !ends || end.After(now) {
+				return false
+			}
+			if f.Flags&openflow.FlagSendFlowRem != 0 && sw.up {
+				key, mac, ok := pipeline.QuietOwner(&openflow.FlowRemoved{Cookie: f.Cookie, TableID: f.TableID, Match: f.Match,
+					Reason: openflow.RemovedIdleTimeout, IdleTimeout: f.IdleTimeout})
+				if !ok {
+					w.fail("switch %d tells of a flow that is no owner's: %+v", sw.ID, f.FlowMod)
+				}
+				quiet = append(quiet, Quiet{Switch: sw.ID, Key: key, MAC: mac, Idle: time.Duration(f.IdleTimeout) * time.Second, Sent: f.hits > 0})
+			}
+			return true
+		})
+		slices.SortFunc(quiet, func(a, b Quiet) int { return cmp.Compare(a.Key.String(), b.Key.String()) })
+		for _, q := range quiet {
+			events = append(events, q)
+		}
+	}
+	return events
+}
+
+// nextEnd is when the next flow goes by itself.
+func (w *world) nextEnd() (at time.Time, ok bool) {
+	for _, sw := range w.switches {
+		for _, f := range sw.flows {
+			if end, ends := f.end(); ends && (!ok || end.Before(at)) {
+				at, ok = end, true
+			}
+		}
+	}
+	return at, ok
+}
+
+// sleep lets time pass, and steps whenever the core or a switch wants it.
 func (w *world) sleep(d time.Duration) {
 	end := w.now.Add(d)
 	for {
 		at, ok := w.core.Next()
+		if flow, ends := w.nextEnd(); ends && (!ok || flow.Before(at)) {
+			at, ok = flow, true
+		}
 		if !ok || at.After(end) {
 			break
 		}
 		if at.After(w.now) {
 			w.now = at
 		}
-		w.expire(w.now)
-		w.step()
+		w.step(w.expire(w.now)...)
 		if next, ok := w.core.Next(); ok && !next.After(w.now) {
 			w.fail("after a step there is still something to do at %v", next)
 		}
 	}
 	w.now = end
-	w.expire(w.now)
 }
 
 // classify tells where a frame with an outer VLAN tag comes in, as the switch
@@ -336,6 +381,8 @@ func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding
 		for _, router := range []bool{false, true} {
 			owner, _ := pipeline.OwnerFlow(&binding.Binding{Key: e.Key, MAC: e.MAC, State: state, Router: router})
 			if have, ok := sw.flows[owner.Key()]; ok && openflow.EqualInstructions(have.Instructions, owner.Instructions) {
+				have.hit, have.hits = w.now, have.hits+1
+				sw.flows[owner.Key()] = have
 				known.Address = true
 				sure := state == binding.Reachable && (s.Kind != resolve.Advertisement || router == s.ND.Router)
 				return known, !known.Station || !sure && s.Kind != resolve.Solicitation
@@ -455,8 +502,8 @@ func (w *world) checkTable() {
 		}
 	}
 	for b := range c.table.Bindings {
-		if !b.Origin.Configured() && c.table.StationOf(b) == nil {
-			w.fail("%v is bound to %v, which is nowhere", b.Key, b.MAC)
+		if !b.Origin.Configured() {
+			w.checkClock(b)
 		}
 		if !resolve.CanBeHost(b.IP()) {
 			w.fail("%v is learned", b.Key)
@@ -464,6 +511,30 @@ func (w *world) checkTable() {
 		if _, ok := c.intent.ByNumber(b.Network); !ok {
 			w.fail("%v is in no network", b.Key)
 		}
+	}
+}
+
+// checkClock fails unless something tells when a learned binding's time has come:
+// its owner's flow on a switch, a question that waits for its turn, or a timer.
+func (w *world) checkClock(b *binding.Binding) {
+	c := w.core
+	home := c.table.StationOf(b)
+	_, unheard := c.alarms.Due(alarm{alarmUnheard, b.Key})
+	_, release := c.alarms.Due(alarm{alarmRelease, b.Key})
+	switch {
+	case b.State == binding.Duplicate:
+		if n, ok := c.intent.ByNumber(b.Network); ok && n.Duplicates.Hold > 0 && !release {
+			w.fail("nobody releases the duplicate %v", b.Key)
+		}
+	case c.asks[b.Key] != nil, slices.Contains(c.toAsk, b.Key), unheard:
+	case home == nil:
+		w.fail("%v is bound to %v, which is nowhere, and nobody asks", b.Key, b.MAC)
+	case c.table.AgeLimit(b.Key) == 0 && !b.Unwatched:
+	case b.Unwatched || b.Idle == 0:
+		w.fail("nothing tells when the time of %+v has come", *b)
+	}
+	if b.Answered() && b.Tries > 3 {
+		w.fail("%v was asked %d times", b.Key, b.Tries)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
@@ -210,6 +211,12 @@ func (q *punted) event(id uint64, v *openflow.PacketIn2View) (core.Event, bool) 
 // Message implements ofconn.Handler. A switch that refuses a change is not as
 // wanted any more: it is closed, comes back, and is compared.
 func (d *daemon) Message(s *ofconn.Session, _ uint32, m openflow.Message) {
+	if gone, ok := m.(*openflow.FlowRemoved); ok {
+		if key, mac, ok := pipeline.QuietOwner(gone); ok {
+			d.tell(core.Quiet{Switch: s.DatapathID(), Key: key, MAC: mac, Idle: time.Duration(gone.IdleTimeout) * time.Second, Sent: gone.PacketCount > 0})
+		}
+		return
+	}
 	e, ok := m.(*openflow.Error)
 	if !ok {
 		return

@@ -58,6 +58,9 @@ type Attachment struct {
 	Port    uint32 // OpenFlow 1.3 port number
 	Name    string // the port's, with the VLAN that carries the network on a trunk: p4@10
 	Uplink  bool   // a network that is not ours is behind it
+	// Whom the port believes, and whether DHCP servers and routers may be behind it.
+	Security intent.Security
+	Trusted  bool
 }
 
 func newAttachment(network uint32, p Port, vlan uint16) Attachment {
@@ -85,6 +88,7 @@ func (s *Switch) Attachments(in *intent.Intent) []Attachment {
 					named[p.Number] = true
 					a := newAttachment(network.Number, p, member.VLAN)
 					a.Uplink = member.Role == intent.Uplink
+					a.Security, a.Trusted = member.Security, member.Trusted
 					out = append(out, a)
 				}
 			}

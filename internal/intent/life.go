@@ -2,6 +2,7 @@ package intent
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/packet"
@@ -29,6 +30,9 @@ func (n *Network) AgeOf(ip netip.Addr) time.Duration {
 	}
 	return age
 }
+
+// SameAges says whether the age limits of two networks are equal.
+func (n *Network) SameAges(o *Network) bool { return n.Age == o.Age && slices.Equal(n.Ages, o.Ages) }
 
 // DuplicateRule says when an address that changes its MAC is a duplicate (RFC 9161
 // §3.7): after Moves moves within Within it is frozen for Hold.

@@ -25,9 +25,9 @@ func keyMatch(k binding.Key) openflow.Match {
 }
 
 // BindingFlow is the flow of a binding in the table bindings, the same on every
-// switch. A stale binding has none: it is not answered.
+// switch. One that is stale or a duplicate has none: it is not answered.
 func BindingFlow(b *binding.Binding) (openflow.FlowMod, bool) {
-	if b == nil || b.State != binding.Reachable {
+	if b == nil || !b.Answered() {
 		return openflow.FlowMod{}, false
 	}
 	value := uint64(foundBit) | b.MAC.Uint64()
@@ -48,9 +48,11 @@ const (
 )
 
 // OwnerFlow is the flow of a binding in the table owners, on the switch that
-// the owner is behind.
+// the owner is behind. What the owner sends keeps it there; when it has sent
+// nothing for the binding's idle time the switch takes it away and says so. An
+// owner that is being asked has none, so that the controller hears the answer.
 func OwnerFlow(b *binding.Binding) (openflow.FlowMod, bool) {
-	if b == nil {
+	if b == nil || b.Unwatched {
 		return openflow.FlowMod{}, false
 	}
 	mac := b.MAC.Uint64()
@@ -65,7 +67,22 @@ func OwnerFlow(b *binding.Binding) (openflow.FlowMod, bool) {
 	load := openflow.RegLoad{Field: fieldFlags, Ofs: uint16(flagOwner), NBits: ownerFlags, Value: value}
 	f := newFlow(Owners, objectPriority, match, []openflow.Action{load}, noTable)
 	f.Cookie = cookie(Owners, kindBinding, uint32(b.Origin))
+	if b.Idle != 0 {
+		f.IdleTimeout, f.Flags = b.Idle, openflow.FlagSendFlowRem
+	}
 	return f, true
+}
+
+// QuietOwner reads from a flow that a switch took away because it was idle whose
+// it was: an owner that has sent nothing for a while. ok is false for any other.
+func QuietOwner(m *openflow.FlowRemoved) (key binding.Key, mac packet.MAC, ok bool) {
+	kind, _, own := ownCookie(m.Cookie)
+	if !own || kind != kindBinding || Table(m.TableID) != Owners || m.Reason != openflow.RemovedIdleTimeout {
+		return key, mac, false
+	}
+	key, ok1 := rememberKey(m.Match)
+	owner, _, ok2 := m.Match.Wide(fieldOwner)
+	return key, packet.MAC(owner[2:8]), ok1 && ok2
 }
 
 // StationFlows are the flows of a station on its own switch: its source is
@@ -89,7 +106,7 @@ func forwardFlow(key binding.StationKey, at binding.PortKey) openflow.FlowMod {
 func Delete(f openflow.FlowMod) openflow.FlowMod {
 	f.Command = openflow.FlowDeleteStrict
 	f.Instructions = openflow.Instructions{}
-	f.Cookie, f.HardTimeout = 0, 0
+	f.Cookie, f.HardTimeout, f.IdleTimeout, f.Flags = 0, 0, 0, 0
 	return f
 }
 
@@ -117,6 +134,7 @@ type RememberedBinding struct {
 	Origin binding.Origin
 	Stale  bool
 	Router bool
+	Idle   uint16        // the flow's timeout in seconds
 	Age    time.Duration // since the flow was added
 }
 
@@ -181,7 +199,7 @@ func rememberBinding(f *openflow.FlowStats) (RememberedBinding, bool) {
 	owner, _, ok2 := f.Match.Wide(fieldOwner)
 	value, ok3 := loaded(f.Instructions.Apply, fieldFlags)
 	return RememberedBinding{
-		Key: key, MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Age: f.Duration,
+		Key: key, MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Idle: f.IdleTimeout, Age: f.Duration,
 	}, ok1 && ok2 && ok3
 }
 

@@ -51,7 +51,7 @@ func AnswerFrom(b *binding.Binding, s *Subject, out []byte) ([]byte, Answering) 
 		return out, NotKnown
 	case s.asker() == b.MAC:
 		return out, AskersOwn
-	case b.State != binding.Reachable:
+	case !b.Answered():
 		return out, NotReachable
 	}
 	return Reply(b, s, out)

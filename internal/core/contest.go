@@ -1,0 +1,319 @@
+package core
+
+import (
+	"log/slog"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// Times of a contest in nanoseconds: the owner is asked three times, and has a
+// quarter of a second in all to answer (conformance R4, R6), the wheel's tick
+// included.
+const (
+	contestTries    = 3
+	contestInterval = int64(70e6)
+	contestTime     = int64(230e6)
+	// settledTime is how long a claim that was refused is refused again without
+	// asking: one question a second for an address (conformance A5).
+	settledTime = int64(1e9)
+	maxContests = 4096
+)
+
+// contest is an address that is claimed by a MAC that does not have it, while
+// its owner is asked (RFC 9161 §3.7).
+type contest struct {
+	claim binding.Evidence
+	from  who
+	asked int
+	since int64
+	over  bool // the owner has answered
+}
+
+// stationContest is a MAC that was heard at another place of its switch, while
+// it is asked at the old one.
+type stationContest struct {
+	to    binding.PortKey
+	ask   binding.Key // the address that is asked for
+	asked int
+	since int64
+	over  bool
+}
+
+// security is whom a port believes.
+func (c *Core) security(sw *switchState, at binding.PortKey) intent.Security {
+	return sw.security[at]
+}
+
+// reachable says whether what is sent to a place gets to a host.
+func (c *Core) reachable(at place) bool {
+	sw := c.switches[at.Switch]
+	if sw == nil || sw.state == away {
+		return false
+	}
+	p, ok := sw.PortByKey(at.Port)
+	return ok && p.Up
+}
+
+// claimed is an address that another MAC than its owner's claims. It says
+// whether the claim is believed at once.
+func (c *Core) claimed(sw *switchState, e *Punt, claim binding.Evidence) bool {
+	old := c.table.Lookup(claim.Key)
+	owner, from := c.ownerOf(old), who{claim.MAC, place{Switch: sw.ID, Port: e.Port}}
+	switch {
+	case c.security(sw, e.Port) == intent.SecurityOff:
+		return c.take(movedOpen, claim, from)
+	case owner.at == place{}:
+		return c.take(movedUnasked, claim, from)
+	case !c.reachable(owner.at):
+		return c.take(movedPlaceGone, claim, from)
+	}
+	if k := c.contests[claim.Key]; k != nil {
+		if k.over {
+			c.refuseClaim(refusedOwner, claim.Key, from, owner)
+		}
+		return false
+	}
+	if len(c.contests) >= maxContests {
+		c.refuseClaim(refusedBusy, claim.Key, from, owner)
+		return false
+	}
+	c.contests[claim.Key] = &contest{claim: claim, from: from, since: c.now}
+	c.decide(askedClaim, claim.Key, from, owner)
+	c.tickContest(claim.Key)
+	return false
+}
+
+// take lets a claim have its address.
+func (c *Core) take(why decision, claim binding.Evidence, from who) bool {
+	old := c.table.Lookup(claim.Key)
+	was := who{}
+	if old != nil {
+		was = c.ownerOf(old)
+	}
+	verdict, change := c.table.Take(c.now, claim)
+	c.counters.bindings[verdict]++
+	switch verdict {
+	case binding.Moved:
+		c.moved(why, change, from, was)
+	case binding.Frozen:
+		c.spread(change, nil)
+		c.freeze(change.New, from, was)
+	case binding.Learned:
+		c.learned(change, from)
+	}
+	b := c.table.Lookup(claim.Key)
+	return b != nil && b.MAC == claim.MAC && b.Answered()
+}
+
+// moved tells that an address has another MAC.
+func (c *Core) moved(why decision, change binding.Change, from, was who) {
+	key := change.New.Key
+	c.noteHost(slog.LevelInfo, topic{"address moved", key, from.mac}, slog.String("ip", key.IP().String()),
+		slog.String("network", c.names[key.Network]), slog.String("from", was.mac.String()), slog.String("to", from.mac.String()))
+	c.decide(why, key, from, was)
+	c.spread(change, nil)
+	if at := c.table.ForgetMoves(c.now, key); at != 0 {
+		c.alarms.Arm(alarm{alarmMoves, key}, at)
+	}
+}
+
+// learned tells that an address is known.
+func (c *Core) learned(change binding.Change, from who) {
+	c.decide(learnedHeard, change.New.Key, from, who{})
+	c.spread(change, nil)
+}
+
+// freeze tells of a duplicate, and sets its time.
+func (c *Core) freeze(b *binding.Binding, from, was who) {
+	c.note(slog.LevelWarn, "duplicate address: it changed its MAC too often, and is not answered any more", slog.String("ip", b.IP().String()),
+		slog.String("network", c.names[b.Network]), slog.String("mac", from.mac.String()), slog.String("other", was.mac.String()))
+	c.decide(duplicateMoves, b.Key, from, was)
+	if n, ok := c.intent.ByNumber(b.Network); ok && n.Duplicates.Hold > 0 {
+		c.alarms.Arm(alarm{alarmRelease, b.Key}, c.now+int64(n.Duplicates.Hold))
+	}
+}
+
+// thaw releases a duplicate.
+func (c *Core) thaw(why decision, key binding.Key) bool {
+	change, ok := c.table.Thaw(c.now, key)
+	if !ok {
+		return false
+	}
+	c.alarms.Disarm(alarm{alarmRelease, key})
+	c.note(slog.LevelInfo, "duplicate address released", slog.String("ip", key.IP().String()), slog.String("network", c.names[key.Network]))
+	c.decide(why, key, c.ownerOf(change.New), who{})
+	c.spread(change, nil)
+	return true
+}
+
+// refuseClaim tells of a claim that is not believed.
+func (c *Core) refuseClaim(why decision, key binding.Key, from, owner who) {
+	_, port := c.placeNames(from.at)
+	c.noteHost(slog.LevelWarn, topic{"address refused: " + decisions[why].text, key, from.mac}, slog.String("ip", key.IP().String()),
+		slog.String("network", c.names[key.Network]), slog.String("mac", from.mac.String()), slog.String("port", port))
+	c.decide(why, key, from, owner)
+}
+
+// tickContest asks the owner of a contested address, or ends the contest.
+func (c *Core) tickContest(key binding.Key) {
+	k := c.contests[key]
+	if k == nil {
+		return
+	}
+	at := alarm{alarmContest, key}
+	b := c.table.Lookup(key)
+	switch {
+	case k.over || b == nil || b.MAC == k.claim.MAC:
+		delete(c.contests, key)
+	case c.now-k.since >= contestTime:
+		delete(c.contests, key)
+		if c.take(movedSilent, k.claim, k.from) {
+			c.released(c.table.Lookup(key))
+		}
+	default:
+		if home := c.table.StationOf(b); home != nil && k.asked < contestTries {
+			k.asked++
+			c.counters.probes++
+			c.deliver(home.Location(), ownRequest(key, b.MAC))
+		}
+		c.alarms.Arm(at, min(c.now+contestInterval, k.since+contestTime))
+	}
+}
+
+// ownerAnswered ends the contest for an address whose owner was heard.
+func (c *Core) ownerAnswered(key binding.Key, mac packet.MAC) {
+	k := c.contests[key]
+	if k == nil || k.over || k.claim.MAC == mac {
+		return
+	}
+	k.over = true
+	c.alarms.Disarm(alarm{alarmContest, key})
+	c.alarms.Arm(alarm{alarmContest, key}, c.now+settledTime)
+	b := c.table.Lookup(key)
+	c.refuseClaim(refusedOwner, key, k.from, c.ownerOf(b))
+	c.defend(b)
+}
+
+// Announcements against claims: one for an address in ten seconds (RFC 5227 §2.4
+// (b), conformance P5).
+const (
+	defendInterval = int64(10e9)
+	maxDefended    = 4096
+)
+
+// defend tells everybody who has an address that another MAC claimed. The frame
+// comes from isat's own MAC, so that no switch learns from it where the owner is.
+func (c *Core) defend(b *binding.Binding) {
+	if !c.first(c.defended, maxDefended, defendInterval, b.Key) || !c.announcing.take(c.now) {
+		return
+	}
+	c.decide(defendedClaim, b.Key, c.ownerOf(b), who{})
+	c.floodEverywhere(b.Segment, announcementOf(b, pipeline.MAC))
+}
+
+// first says whether nothing happened to the key for a span, and remembers that
+// it does now. While too many are remembered the answer is no.
+func (c *Core) first(last map[binding.Key]int64, most int, span int64, key binding.Key) bool {
+	if at, ok := last[key]; ok && c.now-at < span {
+		return false
+	}
+	if len(last) >= most {
+		for k, at := range last {
+			if c.now-at >= span {
+				delete(last, k)
+			}
+		}
+	}
+	if len(last) >= most {
+		return false
+	}
+	last[key] = c.now
+	return true
+}
+
+// stationClaimed is a station that was heard at another place than its own. It
+// says whether that is believed at once.
+func (c *Core) stationClaimed(sw *switchState, e *Punt, s *binding.Station) bool {
+	old := s.Location()
+	switch {
+	case c.security(sw, e.Port) == intent.SecurityOff:
+		return c.moveStation(stationMovedOpen, sw, s, e.Port)
+	case !c.reachable(old) || !sw.member(old.Port, s.Network):
+		return c.moveStation(stationMovedPlaceGone, sw, s, e.Port)
+	case len(s.Bindings()) == 0:
+		return c.moveStation(stationMovedNoAddress, sw, s, e.Port)
+	}
+	if k := c.movers[s.StationKey]; k != nil {
+		if k.over {
+			c.counters.decisions[refusedStation]++
+		}
+		return false
+	}
+	if len(c.movers) >= maxContests {
+		c.counters.decisions[refusedBusy]++
+		return false
+	}
+	c.movers[s.StationKey] = &stationContest{to: e.Port, ask: s.Bindings()[0].Key, since: c.now}
+	c.decide(askedStation, s.Bindings()[0].Key, who{s.MAC, place{Switch: sw.ID, Port: e.Port}}, who{s.MAC, old})
+	c.tickMover(s.StationKey)
+	return false
+}
+
+// moveStation gives a station its new place.
+func (c *Core) moveStation(why decision, sw *switchState, s *binding.Station, to binding.PortKey) bool {
+	from := s.Port
+	c.table.MoveStation(c.now, s, to)
+	sw.remove(pipeline.StationFlows(s.StationKey, from)[0])
+	for _, f := range pipeline.StationFlows(s.StationKey, to) {
+		sw.add(f)
+	}
+	c.counters.stations[binding.Moved]++
+	segment := binding.Key{Segment: s.Segment}
+	c.noteHost(slog.LevelInfo, topic{text: "station moved", key: segment, mac: s.MAC}, slog.String("mac", s.MAC.String()),
+		slog.String("network", c.names[s.Network]), slog.String("from", c.portName(sw, from)), slog.String("to", c.portName(sw, to)))
+	c.decide(why, segment, who{s.MAC, s.Location()}, who{s.MAC, place{Switch: sw.ID, Port: from}})
+	c.changedStation(view.Modified, s)
+	return true
+}
+
+// tickMover asks a station at its old place, or ends the contest.
+func (c *Core) tickMover(key binding.StationKey) {
+	k, s, sw := c.movers[key], c.table.Station(key), c.switches[key.Switch]
+	if k == nil {
+		return
+	}
+	switch {
+	case k.over || s == nil || s.Port == k.to || sw == nil || !sw.member(k.to, key.Network):
+		delete(c.movers, key)
+	case c.now-k.since >= contestTime:
+		delete(c.movers, key)
+		c.moveStation(stationMovedSilent, sw, s, k.to)
+	default:
+		if k.asked < contestTries {
+			k.asked++
+			c.counters.probes++
+			c.deliver(s.Location(), ownRequest(k.ask, key.MAC))
+		}
+		c.moverAlarms.Arm(key, min(c.now+contestInterval, k.since+contestTime))
+	}
+}
+
+// stationAnswered ends the contest for a station that was heard at its place.
+func (c *Core) stationAnswered(s *binding.Station) {
+	k := c.movers[s.StationKey]
+	if k == nil || k.over {
+		return
+	}
+	k.over = true
+	c.moverAlarms.Disarm(s.StationKey)
+	c.moverAlarms.Arm(s.StationKey, c.now+settledTime)
+	claim := who{s.MAC, place{Switch: s.Switch, Port: k.to}}
+	_, port := c.placeNames(claim.at)
+	c.noteHost(slog.LevelWarn, topic{"station refused: it answers at its old port", k.ask, s.MAC}, slog.String("mac", s.MAC.String()),
+		slog.String("network", c.names[s.Network]), slog.String("port", port))
+	c.decide(refusedStation, k.ask, claim, who{s.MAC, s.Location()})
+}

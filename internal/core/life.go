@@ -1,0 +1,321 @@
+package core
+
+import (
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// alarm is what a timer of the core is for.
+type alarm struct {
+	kind alarmKind
+	key  binding.Key
+}
+
+type alarmKind uint8
+
+const (
+	alarmUnheard alarmKind = iota + 1 // a question that keeps a binding fresh has had no answer
+	alarmAsk                          // the next question of an ask
+	alarmContest                      // the next question to a contested owner, or the end
+	alarmRelease                      // a duplicate's time is over
+	alarmMoves                        // moves count no more
+	alarmLease                        // a lease is over
+)
+
+// tickAlarms does what is due.
+func (c *Core) tickAlarms() {
+	for _, a := range c.alarms.Expired(c.now) {
+		switch a.kind {
+		case alarmUnheard:
+			c.unheard(a.key)
+		case alarmAsk:
+			c.nextAsk(a.key)
+		case alarmContest:
+			c.tickContest(a.key)
+		case alarmRelease:
+			c.thaw(releasedTime, a.key)
+		case alarmMoves:
+			if again := c.table.ForgetMoves(c.now, a.key); again != 0 {
+				c.alarms.Arm(a, again)
+			}
+		case alarmLease:
+			c.endLease(expiredLease, a.key)
+		}
+	}
+	for _, key := range c.moverAlarms.Expired(c.now) {
+		c.tickMover(key)
+	}
+}
+
+// Quiet is an owner's flow that a switch took away because its owner has sent
+// nothing for a while.
+type Quiet struct {
+	Switch uint64
+	Key    binding.Key
+	MAC    packet.MAC
+	Idle   time.Duration // that while
+	Sent   bool          // whether it had sent something before, since it got the flow
+}
+
+func (e Quiet) apply(c *Core) {
+	b := c.table.Lookup(e.Key)
+	if b == nil || b.Switch != e.Switch || b.MAC != e.MAC || b.Unwatched {
+		return // of an owner that is another one by now, or is being asked
+	}
+	since := int64(0)
+	if e.Sent {
+		since = c.now - int64(e.Idle)
+	}
+	c.quiet(e.Key, e.MAC, since)
+}
+
+// quiet does what follows when an owner has sent nothing since a time, or since
+// it was heard, and its flow is gone.
+func (c *Core) quiet(key binding.Key, mac packet.MAC, since int64) {
+	step, change := c.table.Quiet(c.now, key, mac, since)
+	if change.New != nil {
+		if old := change.Old; old.State == binding.Probing && change.New.State == binding.Reachable {
+			c.decide(confirmedTraffic, key, c.ownerOf(change.New), who{})
+		}
+		unwatched := *change.Old
+		unwatched.Unwatched = true
+		c.spread(binding.Change{Old: &unwatched, New: change.New}, nil)
+	}
+	switch step {
+	case binding.Ask:
+		if change.New.Tries == 0 {
+			c.decide(silentIdle, key, c.ownerOf(change.New), who{})
+		}
+		c.enqueue(key)
+	case binding.Expire:
+		c.expire(expiredSilent, key)
+	}
+}
+
+// unheard follows a question that has had no answer.
+func (c *Core) unheard(key binding.Key) {
+	if c.asks[key] != nil {
+		return // it is being asked otherwise, and that has its own end
+	}
+	if b := c.table.Lookup(key); b != nil && !c.askable(b) && b.State != binding.Stale {
+		c.rest(b)
+		return
+	}
+	step, due, change := c.table.Unheard(c.now, key)
+	if change.New != nil {
+		c.spread(change, nil)
+	}
+	switch {
+	case due != 0:
+		c.alarms.Arm(alarm{alarmUnheard, key}, due)
+	case step == binding.Ask:
+		c.enqueue(key)
+	case step == binding.Expire:
+		c.expire(expiredSilent, key)
+	}
+}
+
+// rest leaves a binding to its switch, which is away now: when it is back its
+// flow watches anew, and if it stays away the binding's place is gone.
+func (c *Core) rest(b *binding.Binding) {
+	if change, ok := c.table.Rest(c.now, b.Key); ok {
+		c.spread(change, nil)
+	}
+}
+
+// askable says whether the owner of a binding can be asked by unicast.
+func (c *Core) askable(b *binding.Binding) bool {
+	s := c.table.StationOf(b)
+	return s != nil && c.reachable(s.Location())
+}
+
+// expire takes a binding out that nobody answered for.
+func (c *Core) expire(why decision, key binding.Key) {
+	b := c.table.Lookup(key)
+	if b == nil {
+		return
+	}
+	was := c.ownerOf(b)
+	if change, ok := c.table.Remove(key); ok {
+		c.counters.forgotten++
+		c.decide(why, key, was, who{})
+		c.spread(change, nil)
+	}
+}
+
+// enqueue puts a question to an owner in the queue: they go out at a limited
+// rate (conformance L1), the oldest first.
+func (c *Core) enqueue(key binding.Key) { c.toAsk = append(c.toAsk, key) }
+
+// tickQuestions puts as many questions as may be put now.
+func (c *Core) tickQuestions() {
+	n := 0
+	for ; n < len(c.toAsk) && c.asking.take(c.now); n++ {
+		if c.asks[c.toAsk[n]] != nil {
+			c.putAsk(c.toAsk[n])
+		} else {
+			c.refresh(c.toAsk[n])
+		}
+	}
+	c.toAsk = c.toAsk[:copy(c.toAsk, c.toAsk[n:])]
+}
+
+// refresh asks a silent owner, by unicast, at its own port only (conformance R2).
+func (c *Core) refresh(key binding.Key) {
+	b := c.table.Lookup(key)
+	if b == nil || !b.Unwatched || b.Origin.Configured() || b.State == binding.Duplicate {
+		return // it was heard in the meantime
+	}
+	if !c.askable(b) {
+		c.rest(b)
+		return
+	}
+	frame, ok := c.refreshRequest(b)
+	if !ok {
+		c.alarms.Arm(alarm{alarmUnheard, key}, c.probed[key]+probedSpan)
+		return
+	}
+	c.counters.refreshes++
+	c.deliver(c.table.StationOf(b).Location(), frame)
+	due, change := c.table.Asked(c.now, key)
+	c.spread(change, nil)
+	c.alarms.Arm(alarm{alarmUnheard, key}, due)
+}
+
+// refreshRequest is the question to a silent owner. Its IPv4 source is the
+// subnet's gateway, with its MAC, if there is one; otherwise there is no source,
+// which a host that is about to take the address would misunderstand
+// (conformance D2).
+func (c *Core) refreshRequest(b *binding.Binding) ([]byte, bool) {
+	if !b.Key.Is4() {
+		return ownRequest(b.Key, b.MAC), true
+	}
+	if n, ok := c.intent.ByNumber(b.Network); ok {
+		if subnet, ok := n.SubnetOf(b.IP()); ok && subnet.Gateway.Is4() && subnet.Gateway != b.IP() {
+			gateway := c.table.Lookup(binding.NewKey(b.Segment, subnet.Gateway))
+			if gateway != nil && gateway.Answered() {
+				return requestFrom(gateway.MAC, subnet.Gateway, b.Key, b.MAC), true
+			}
+		}
+	}
+	if at, ok := c.probed[b.Key]; ok && c.now-at < probedSpan {
+		return nil, false
+	}
+	return ownRequest(b.Key, b.MAC), true
+}
+
+// doubt makes silent what is known of an address, and has its owner searched.
+func (c *Core) doubt(why decision, after askReason, key binding.Key) bool {
+	change, ok := c.table.Silence(key)
+	if !ok {
+		return false
+	}
+	c.decide(why, key, c.ownerOf(change.Old), who{})
+	c.spread(change, nil)
+	c.ask(key, after)
+	return true
+}
+
+// setRules has the table follow the intent.
+func (c *Core) setRules(before *intent.Intent) {
+	byNumber := make(map[uint32]*intent.Network, len(c.intent.Networks))
+	for i := range c.intent.Networks {
+		byNumber[c.intent.Networks[i].Number] = &c.intent.Networks[i]
+	}
+	c.table.SetRules(binding.Rules{
+		Age: func(key binding.Key) int64 {
+			n := byNumber[key.Network]
+			if n == nil {
+				return 0
+			}
+			if len(n.Ages) == 0 {
+				return int64(n.Age)
+			}
+			return int64(n.AgeOf(key.IP()))
+		},
+		Duplicate: func(network uint32) (int, int64) {
+			if n := byNumber[network]; n != nil {
+				return n.Duplicates.Moves, int64(n.Duplicates.Within)
+			}
+			d := intent.DefaultDuplicates()
+			return d.Moves, int64(d.Within)
+		},
+	})
+	l := c.intent.Limits
+	c.table.SetLimits(binding.Limits{Bindings: l.Bindings, BindingsPerNetwork: l.BindingsPerNetwork, BindingsPerPort: l.BindingsPerPort,
+		Stations: l.Stations, StationsPerPort: l.StationsPerPort})
+	c.asking.rate, c.announcing.rate = int64(l.ProbesPerSecond), int64(l.AnnouncementsPerSecond)
+	if before != nil {
+		c.rewatch(before)
+	}
+}
+
+// rewatch gives the bindings of networks whose age limits changed their new
+// times.
+func (c *Core) rewatch(before *intent.Intent) {
+	changed := make(map[uint32]bool)
+	for i := range c.intent.Networks {
+		n := &c.intent.Networks[i]
+		old, ok := before.ByNumber(n.Number)
+		changed[n.Number] = !ok || !n.SameAges(old)
+	}
+	for b := range c.table.Bindings {
+		if !changed[b.Network] {
+			continue
+		}
+		if change, ok := c.table.Rest(c.now, b.Key); ok {
+			c.spread(change, nil)
+		}
+	}
+}
+
+// lease records what a DHCP server gave, at a place.
+func (c *Core) lease(e binding.Evidence, at place, span int64) {
+	was := who{}
+	if old := c.table.Lookup(e.Key); old != nil {
+		was = c.ownerOf(old)
+	}
+	verdict, change := c.table.Lease(c.now, e, span)
+	c.counters.bindings[verdict]++
+	is := who{e.MAC, at}
+	switch verdict {
+	case binding.RefusedFixed:
+		c.refuseClaim(refusedConfigured, e.Key, is, was)
+		return
+	case binding.RefusedTotal, binding.RefusedNetwork, binding.RefusedPort:
+		c.refuseLimit(verdict, e.Key, is)
+		return
+	case binding.Learned:
+		c.decide(learnedLeased, e.Key, is, who{})
+	case binding.Moved:
+		c.decide(movedLeased, e.Key, is, was)
+	}
+	c.spread(change, nil)
+	c.heard(e.Key)
+	c.released(change.New)
+	c.alarms.Disarm(alarm{alarmLease, e.Key})
+	c.alarms.Arm(alarm{alarmLease, e.Key}, c.now+span)
+}
+
+// endLease takes a lease away, with its binding.
+func (c *Core) endLease(why decision, key binding.Key) {
+	c.alarms.Disarm(alarm{alarmLease, key})
+	b := c.table.Lookup(key)
+	if b == nil {
+		return
+	}
+	was := c.ownerOf(b)
+	if change, ok := c.table.EndLease(key); ok {
+		c.decide(why, key, was, who{})
+		c.spread(change, nil)
+	}
+}
+
+// refuseLimit tells of something that there is no room for.
+func (c *Core) refuseLimit(v binding.Verdict, key binding.Key, from who) {
+	why := map[binding.Verdict]decision{binding.RefusedTotal: refusedTotal, binding.RefusedNetwork: refusedNetwork, binding.RefusedPort: refusedPort}[v]
+	c.decide(why, key, from, who{})
+}
