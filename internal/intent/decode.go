@@ -22,6 +22,7 @@ type rawIntent struct {
 	networks []*rawNetwork
 	routers  []*rawRouter
 	policies []*rawPolicy
+	limits   []*rawLimits
 	doubtful bool // a document was refused, so the names are not all known
 }
 
@@ -30,12 +31,13 @@ const (
 	KindNetwork = "network"
 	KindRouter  = "router"
 	KindPolicy  = "policy"
+	KindLimits  = "limits"
 )
 
 // Keys of the documents of each kind.
 var (
-	kinds       = []string{KindNetwork, KindRouter, KindPolicy}
-	networkKeys = []string{"kind", "name", "number", "unknown", "subnets", "ports", "bindings"}
+	kinds       = []string{KindNetwork, KindRouter, KindPolicy, KindLimits}
+	networkKeys = []string{"kind", "name", "number", "unknown", "subnets", "ports", "bindings", "age", "ages", "duplicates", "sponge"}
 	routerKeys  = []string{"kind", "name", "interfaces", "routes"}
 	policyKeys  = []string{"kind", "name", "table", "priority", "match", "actions"}
 )
@@ -49,7 +51,10 @@ func documentKeys(kind string) []string {
 		return routerKeys
 	case KindPolicy:
 		return policyKeys
+	case KindLimits:
+		return limitsKeys
 	}
+	// Those of the limits, of which there is one document, would drown the others.
 	return slices.Concat(networkKeys, routerKeys[2:], policyKeys[2:])
 }
 
@@ -187,6 +192,8 @@ func (d *decoder) document(node ast.Node, raw *rawIntent) {
 		raw.routers = append(raw.routers, d.router(f))
 	case KindPolicy:
 		raw.policies = append(raw.policies, d.policy(f))
+	case KindLimits:
+		raw.limits = append(raw.limits, d.limits(f))
 	default:
 		n := d.network(f)
 		raw.networks = append(raw.networks, n)

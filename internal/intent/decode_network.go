@@ -2,6 +2,7 @@ package intent
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -16,7 +17,12 @@ type (
 		subnets  []rawSubnet
 		ports    []item[Port]
 		bindings []rawBinding
-		doubtful bool // a subnet was refused, so the subnets are not all known
+		// What is left to its default is filled in.
+		age        time.Duration
+		ages       []rawAge
+		duplicates DuplicateRule
+		sponge     *Sponge
+		doubtful   bool // a subnet was refused, so the subnets are not all known
 		// Where each static binding stands, and each gateway that isat answers for; set when
 		// they are checked.
 		bindingLines, gatewayLines map[netip.Addr]int
@@ -34,7 +40,7 @@ type (
 // Keys of the mappings in a network.
 var (
 	subnetKeys  = []string{"prefix", "gateway", "gatewayMAC"}
-	portKeys    = []string{"switch", "port", "vlan", "role"}
+	portKeys    = []string{"switch", "port", "vlan", "role", "security", "trusted", "allow"}
 	bindingKeys = []string{"ip", "mac", "macs"}
 )
 
@@ -60,6 +66,11 @@ func (d *decoder) network(f fields) *rawNetwork {
 			n.bindings = append(n.bindings, b)
 		}
 	}
+	n.age = DefaultAge
+	if age := d.age(f); age.ok {
+		n.age = age.value
+	}
+	n.ages, n.duplicates, n.sponge = d.ages(f), d.duplicates(f), d.sponge(f)
 	return n
 }
 
@@ -94,6 +105,7 @@ func (d *decoder) port(node ast.Node) (item[Port], bool) {
 	ref := d.switchRef(f)
 	port := d.portRef(f)
 	p := item[Port]{value: Port{Switch: ref.value, Port: port.value, Role: d.role(f)}, at: f.at, ok: ref.ok && port.ok}
+	d.security(f, &p.value)
 	if _, ok := f.values["vlan"]; ok {
 		vlan := d.uintField(f, "vlan", 1, MaxVLAN)
 		p.value.VLAN = uint16(vlan.value)

@@ -1,6 +1,6 @@
 // Package intent holds what an operator asked for (networks, their subnets, member
-// ports and static bindings, routers between networks, and policies), reads it from YAML
-// and prints it as YAML.
+// ports, static bindings and the life of the others, routers between networks, policies,
+// and limits), reads it from YAML and prints it as YAML.
 //
 // Parse is the only way from text to an Intent, and what it returns is valid: the rest
 // of the program doesn't check again. It reports every fault of a file at once, each
@@ -10,7 +10,7 @@
 // # Format
 //
 // A file is a sequence of YAML documents in any order, one for each network, router and
-// policy:
+// policy, and one for the limits:
 //
 //	kind: network
 //	name: blue            # 1 to 63 of a-z, 0-9 and -, unique
@@ -26,12 +26,19 @@
 //	bindings:
 //	  - {ip: 10.1.0.9, mac: 02:00:00:00:00:09}
 //	  - {ip: 10.1.0.10, macs: [02:00:00:00:00:0a, 02:00:00:00:00:0b]}
+//	age: 20m              # how long a silent binding lives; 0: for ever
+//	ages:                 # likewise of a prefix; the longest counts
+//	  - {prefix: 10.1.2.0/24, age: 5m}
+//	duplicates: {moves: 5, within: 3m, hold: 9m}
+//	sponge: {asked: 30, mac: 02:69:73:61:74:02}           # optional
 //	---
 //	kind: network
 //	name: wan
 //	number: 200
 //	ports:
 //	  - {switch: br0, port: eth1, role: uplink}           # edge (default) or uplink
+//	  - {switch: br0, port: dhcp, trusted: true, security: off}  # learn (default), off, strict
+//	  - {switch: br0, port: h9, security: strict, allow: [{mac: 02:00:00:00:00:99, ips: [198.51.100.9]}]}
 //	---
 //	kind: router
 //	name: r1              # unique among routers
@@ -53,6 +60,9 @@
 //	priority: 100         # 0 to 999
 //	match: tcp && tcp.dst == 23
 //	actions: drop;
+//	---
+//	kind: limits          # at most once; what isn't written keeps its default
+//	puntsPerPort: 200     # at least 4, like every limit
 //
 // The network "default" has number 1 and always exists; a document may add to it. Ports
 // that no network names belong to it. An empty file is valid.

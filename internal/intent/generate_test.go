@@ -66,14 +66,11 @@ func genAdvertise(t *rapid.T) *Advertise {
 	if rapid.Bool().Draw(t, "silent") {
 		return nil
 	}
-	inSeconds := func(low, high time.Duration, label string) time.Duration {
-		return time.Duration(rapid.Int64Range(int64(low/time.Second), int64(high/time.Second)).Draw(t, label)) * time.Second
-	}
 	a := &Advertise{
 		Managed: rapid.Bool().Draw(t, "managed"), Other: rapid.Bool().Draw(t, "other"),
-		Interval: rapid.SampledFrom([]time.Duration{DefaultInterval, inSeconds(MinInterval, MaxInterval, "interval")}).Draw(t, "interval"),
+		Interval: rapid.SampledFrom([]time.Duration{DefaultInterval, genSeconds(t, MinInterval, MaxInterval, "interval")}).Draw(t, "interval"),
 	}
-	a.Lifetime = rapid.SampledFrom([]time.Duration{0, 3 * a.Interval, inSeconds(a.Interval, MaxLifetime, "lifetime")}).Draw(t, "lifetime")
+	a.Lifetime = rapid.SampledFrom([]time.Duration{0, 3 * a.Interval, genSeconds(t, a.Interval, MaxLifetime, "lifetime")}).Draw(t, "lifetime")
 	if rapid.Bool().Draw(t, "with MTU") {
 		a.MTU = rapid.Uint32Range(MinMTU, MaxMTU).Draw(t, "mtu")
 	}
@@ -141,4 +138,61 @@ func genPolicies(t *rapid.T, i *Intent) {
 		})
 	}
 	slices.SortFunc(i.Policies, comparePolicies)
+}
+
+func genSeconds(t *rapid.T, low, high time.Duration, label string) time.Duration {
+	return time.Duration(rapid.Int64Range(int64(low/time.Second), int64(high/time.Second)).Draw(t, label)) * time.Second
+}
+
+func genAge(t *rapid.T) time.Duration {
+	return rapid.SampledFrom([]time.Duration{0, DefaultAge, genSeconds(t, MinAge, MaxAge, "age")}).Draw(t, "which age")
+}
+
+// genLife draws ages for prefixes in and around the network's subnets, and the rest.
+func genLife(t *rapid.T, n *Network) {
+	n.Age = genAge(t)
+	prefixes := []netip.Prefix{netip.MustParsePrefix("fe80::/64")}
+	for _, s := range n.Subnets {
+		prefixes = append(prefixes, s.Prefix, netip.PrefixFrom(s.Prefix.Addr().Next(), s.Prefix.Addr().BitLen()),
+			netip.PrefixFrom(s.Prefix.Addr(), s.Prefix.Bits()+3))
+	}
+	for _, prefix := range rapid.SliceOfNDistinct(rapid.SampledFrom(prefixes), 0, len(prefixes), rapid.ID[netip.Prefix]).Draw(t, "ages") {
+		n.Ages = append(n.Ages, AgeRule{prefix, genAge(t)})
+	}
+	slices.SortFunc(n.Ages, func(a, b AgeRule) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	if rapid.Bool().Draw(t, "duplicates") {
+		n.Duplicates = DuplicateRule{rapid.IntRange(MinMoves, MaxMoves).Draw(t, "moves"),
+			genSeconds(t, MinWithin, MaxWithin, "within"), genSeconds(t, 0, MaxHold, "hold")}
+	}
+	if rapid.Bool().Draw(t, "sponge") {
+		n.Sponge = &Sponge{rapid.IntRange(MinAsked, MaxAsked).Draw(t, "asked"), genMAC(t, "sink")}
+	}
+}
+
+func genSecurity(t *rapid.T, p *Port) {
+	p.Security = Security(rapid.IntRange(0, 2).Draw(t, "security"))
+	p.Trusted = rapid.Bool().Draw(t, "trusted")
+	if p.Security != SecurityStrict {
+		return
+	}
+	for _, mac := range genMACs(t) {
+		a := Allowed{MAC: mac}
+		for _, ip := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+			"0.0.0.0/0", "10.1.0.0/16", "10.1.0.1/32", "::/0", "fd00::/64", "fd00::1/128", "fe80::/10",
+		}), 0, 4, rapid.ID[string]).Draw(t, "ips") {
+			a.IPs = append(a.IPs, netip.MustParsePrefix(ip))
+		}
+		slices.SortFunc(a.IPs, comparePrefixes)
+		p.Allow = append(p.Allow, a)
+	}
+	slices.SortFunc(p.Allow, func(a, b Allowed) int { return slices.Compare(a.MAC[:], b.MAC[:]) })
+}
+
+func genLimits(t *rapid.T, l *Limits) {
+	for _, k := range limitKeys {
+		if rapid.Bool().Draw(t, "set") {
+			*k.of(l) = rapid.IntRange(MinLimit, int(k.high)).Draw(t, k.key)
+		}
+	}
+	l.ParkedTime = genSeconds(t, MinParkedTime, MaxParkedTime, parkedTimeKey)
 }

@@ -12,6 +12,8 @@ import (
 const (
 	DefaultAge = 20 * time.Minute
 	MinAge     = 3 * time.Second // but for 0, which is never
+	MaxAge     = 365 * 24 * time.Hour
+	MaxAges    = 1024 // of one network
 )
 
 // AgeRule is the age limit of the addresses of a prefix.
@@ -42,6 +44,15 @@ type DuplicateRule struct {
 	Hold   time.Duration // 0: until an operator clears it
 }
 
+// Bounds of a DuplicateRule. One move alone is a host that was moved.
+const (
+	MinMoves  = 2
+	MaxMoves  = 1000
+	MinWithin = 10 * time.Second
+	MaxWithin = 24 * time.Hour
+	MaxHold   = 7 * 24 * time.Hour
+)
+
 // DefaultDuplicates is the rule that RFC 9161 §3.7 takes from RFC 7432 §15.1, with a
 // release after three times the window.
 func DefaultDuplicates() DuplicateRule {
@@ -55,3 +66,15 @@ type Sponge struct {
 	Asked int
 	MAC   packet.MAC
 }
+
+// Bounds of a Sponge. A host asks three times for an address that it wants (RFC 4861
+// §10), so fewer than four requests say nothing.
+const (
+	DefaultAsked = 30
+	MinAsked     = 4
+	MaxAsked     = 100_000
+)
+
+// SpongeMAC is what a sponge answers with if nothing else is asked for: locally
+// administered, and nobody's.
+var SpongeMAC = packet.MAC{0x02, 'i', 's', 'a', 't', 0x02}

@@ -2,6 +2,17 @@ package intent
 
 import "time"
 
+// Bounds of limits. A host that starts asks for its own address, its router and its name
+// server at once, in two families: fewer than four of anything would refuse it.
+const (
+	MinLimit      = 4
+	MaxKept       = 1 << 24 // of what is kept
+	MaxWaiting    = 1 << 16 // of what waits
+	MaxRate       = 1 << 20 // a second
+	MinParkedTime = time.Second
+	MaxParkedTime = time.Minute
+)
+
 // Limits bound what isat keeps and does, on all networks and ports alike.
 type Limits struct {
 	Bindings               int // in all networks
@@ -28,3 +39,38 @@ func DefaultLimits() Limits {
 		SearchesPerSecond: 1000, ProbesPerSecond: 2000, PuntsPerPort: 500, PuntsPerReason: 2000, AnnouncementsPerSecond: 100,
 	}
 }
+
+// limitKey is a limit as a file has it: a count, or a rate by the second.
+type limitKey struct {
+	key  string
+	high uint32
+	of   func(*Limits) *int
+}
+
+var limitKeys = []limitKey{
+	{"bindings", MaxKept, func(l *Limits) *int { return &l.Bindings }},
+	{"bindingsPerNetwork", MaxKept, func(l *Limits) *int { return &l.BindingsPerNetwork }},
+	{"bindingsPerPort", MaxKept, func(l *Limits) *int { return &l.BindingsPerPort }},
+	{"stations", MaxKept, func(l *Limits) *int { return &l.Stations }},
+	{"stationsPerPort", MaxKept, func(l *Limits) *int { return &l.StationsPerPort }},
+	{"unresolvedPerPort", MaxWaiting, func(l *Limits) *int { return &l.UnresolvedPerPort }},
+	{"unresolvedPerNetwork", MaxWaiting, func(l *Limits) *int { return &l.UnresolvedPerNetwork }},
+	{"parked", MaxWaiting, func(l *Limits) *int { return &l.Parked }},
+	{"searchesPerSecond", MaxRate, func(l *Limits) *int { return &l.SearchesPerSecond }},
+	{"probesPerSecond", MaxRate, func(l *Limits) *int { return &l.ProbesPerSecond }},
+	{"puntsPerPort", MaxRate, func(l *Limits) *int { return &l.PuntsPerPort }},
+	{"puntsPerReason", MaxRate, func(l *Limits) *int { return &l.PuntsPerReason }},
+	{"announcementsPerSecond", MaxRate, func(l *Limits) *int { return &l.AnnouncementsPerSecond }},
+}
+
+// parkedTimeKey is the one limit that is a time.
+const parkedTimeKey = "parkedTime"
+
+// limitsKeys are the keys of the document.
+var limitsKeys = func() []string {
+	keys := []string{"kind"}
+	for _, l := range limitKeys {
+		keys = append(keys, l.key)
+	}
+	return append(keys, parkedTimeKey)
+}()

@@ -76,8 +76,9 @@ func (v *validator) intent(raw *rawIntent) *Intent {
 		v.subject = n.subject()
 		v.identity(n)
 		network := Network{Name: n.name.value, Number: n.number.value, Unknown: n.unknown,
-			Age: DefaultAge, Duplicates: DefaultDuplicates()}
+			Age: n.age, Duplicates: n.duplicates, Sponge: n.sponge}
 		network.Subnets = v.subnets(n)
+		network.Ages = v.ages(n)
 		network.Ports = v.memberships(n)
 		network.Bindings = v.bindings(n, &network)
 		intent.Networks = append(intent.Networks, network)
@@ -93,6 +94,7 @@ func (v *validator) intent(raw *rawIntent) *Intent {
 	}
 	intent.Routers = v.allRouters(raw.routers)
 	intent.Policies = v.allPolicies(raw.policies)
+	v.limits(raw.limits, intent)
 	return intent
 }
 
@@ -258,6 +260,43 @@ func (v *validator) bindingSubnet(n *Network, b rawBinding) {
 	}
 	if kind := reserved(s, b.IP); kind != "" {
 		v.failf(b.at, "binding of %s is for the %s address of subnet %s: want one of a host", b.IP, kind, s.Prefix)
+	}
+}
+
+// ages checks the age limits of prefixes. One that has no address of the network's subnets
+// is a slip.
+func (v *validator) ages(n *rawNetwork) []AgeRule {
+	lines := make(map[netip.Prefix]int)
+	var ages []AgeRule
+	for _, a := range n.ages {
+		if first, twice := lines[a.Prefix]; twice {
+			v.failf(a.at, "ages has %s twice (first on line %d): want it once", a.Prefix, first)
+			continue
+		}
+		lines[a.Prefix] = a.at.line
+		sameFamily, overlaps := false, isLinkLocal6(a.Prefix.Addr())
+		for _, s := range n.subnets {
+			sameFamily = sameFamily || s.Prefix.Addr().BitLen() == a.Prefix.Addr().BitLen()
+			overlaps = overlaps || s.Prefix.Overlaps(a.Prefix)
+		}
+		if sameFamily && !overlaps && !n.doubtful {
+			v.failf(a.at, "ages has %s, which has no address of the network's subnets: want a prefix of one, or one that holds it", a.Prefix)
+		}
+		ages = append(ages, a.AgeRule)
+	}
+	slices.SortFunc(ages, func(a, b AgeRule) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	return ages
+}
+
+// limits takes the one document of the limits, if there is one.
+func (v *validator) limits(documents []*rawLimits, intent *Intent) {
+	for i, raw := range documents {
+		v.subject = subject(KindLimits, "", raw.at)
+		if i > 0 {
+			v.failf(raw.at, "there are limits already (line %d): want one document for all of them", documents[0].at.line)
+			continue
+		}
+		intent.Limits = raw.limits
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +43,9 @@ func parseFile(t *testing.T, file string) *Intent {
 }
 
 func TestMinimalFile(t *testing.T) {
-	want := &Intent{Networks: []Network{
-		{Name: "default", Number: 1},
-		{Name: "blue", Number: 100},
+	want := &Intent{Limits: DefaultLimits(), Networks: []Network{
+		{Name: "default", Number: 1, Age: DefaultAge, Duplicates: DefaultDuplicates()},
+		{Name: "blue", Number: 100, Age: DefaultAge, Duplicates: DefaultDuplicates()},
 	}}
 	if diff := cmp.Diff(want, parseFile(t, "testdata/minimal.yaml")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -67,15 +68,30 @@ func TestReferenceFile(t *testing.T) {
 			{Switch: SwitchRef{DatapathID: 1}, Port: PortRef{Number: 3}, VLAN: 10},
 			{Switch: SwitchRef{DatapathID: 2}, Port: PortRef{Name: "7"}},
 			{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h1"}},
+			{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h3"}, Security: SecurityOff, Trusted: true},
+			{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h4"}, Security: SecurityStrict, Allow: []Allowed{
+				{mustMAC(t, "02:00:00:00:00:04"), []netip.Prefix{
+					netip.MustParsePrefix("10.1.0.4/32"), netip.MustParsePrefix("fd00:1::/96"), netip.MustParsePrefix("fd00:1::4/128")}},
+				{MAC: mustMAC(t, "02:00:00:00:00:0c")},
+			}},
 		},
 		Bindings: []Binding{
 			{netip.MustParseAddr("10.1.0.9"), []packet.MAC{mustMAC(t, "02:00:00:00:00:09")}},
 			{netip.MustParseAddr("10.1.0.10"), []packet.MAC{mustMAC(t, "02:00:00:00:00:0a"), mustMAC(t, "02:00:00:00:00:0b")}},
 			{netip.MustParseAddr("fd00:1::9"), []packet.MAC{mustMAC(t, "02:00:00:00:00:09")}},
 		},
+		Age: 90 * time.Minute,
+		Ages: []AgeRule{
+			{netip.MustParsePrefix("10.0.0.0/8"), 3 * time.Second},
+			{netip.MustParsePrefix("10.1.2.0/24"), 90 * time.Second},
+			{netip.MustParsePrefix("fd00:1::/64"), 0},
+		},
+		Duplicates: DuplicateRule{Moves: 3, Within: time.Minute},
+		Sponge:     &Sponge{Asked: 100, MAC: mustMAC(t, "02:00:00:00:00:ff")},
 	}
 	want := &Intent{Networks: []Network{
-		{Name: "default", Number: 1, Subnets: []Subnet{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}}},
+		{Name: "default", Number: 1, Subnets: []Subnet{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}},
+			Age: DefaultAge, Duplicates: DefaultDuplicates()},
 		blue,
 		{
 			Name: "red", Number: 200, Unknown: Drop,
@@ -84,15 +100,22 @@ func TestReferenceFile(t *testing.T) {
 				{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "eth1"}, Role: Uplink},
 				{Switch: SwitchRef{Name: "br0"}, Port: PortRef{Name: "h1"}, VLAN: 20},
 			},
+			Age: DefaultAge, Duplicates: DuplicateRule{Moves: 5, Within: 3 * time.Minute, Hold: 10 * time.Minute},
+			Sponge: &Sponge{Asked: DefaultAsked, MAC: SpongeMAC},
 		},
 		{
 			Name: "wan", Number: 300,
 			Ports: []Port{{Switch: SwitchRef{Name: "br1"}, Port: PortRef{Name: "eth1"}, VLAN: 30, Role: Uplink}},
+			Age:   DefaultAge, Duplicates: DefaultDuplicates(),
 		},
 	}, Routers: referenceRouters(t), Policies: []Policy{
 		{Name: "all", Table: "guard", Match: "1", Actions: "next;"},
 		{Name: "lldp", Table: "l2", Priority: 999, Match: "eth.type == 0x88cc &&\n  inport == \"h1\"", Actions: "output;"},
 		{Name: "no-telnet", Table: "l2", Priority: 100, Match: "tcp && tcp.dst == 23", Actions: "drop;"},
+	}, Limits: Limits{
+		Bindings: 100_000, BindingsPerNetwork: 50_000, BindingsPerPort: 1000, Stations: 200_000, StationsPerPort: 2000,
+		UnresolvedPerPort: 32, UnresolvedPerNetwork: 128, Parked: 16, ParkedTime: 3 * time.Second,
+		SearchesPerSecond: 500, ProbesPerSecond: 700, PuntsPerPort: 300, PuntsPerReason: 1500, AnnouncementsPerSecond: 4,
 	}}
 	if diff := cmp.Diff(want, got, compareAddr, comparePrefix); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -160,7 +183,7 @@ func TestDocumentedFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	if blue, ok := got.ByName("blue"); !ok || len(blue.Ports) != 2 || len(blue.Bindings) != 2 || len(blue.Subnets) != 1 ||
-		len(got.Routers) != 1 || len(got.Policies) != 1 {
+		len(got.Routers) != 1 || len(got.Policies) != 1 || got.Limits.PuntsPerPort != 200 {
 		t.Errorf("the example reads as %+v", got)
 	}
 }
@@ -266,6 +289,37 @@ func TestAccessors(t *testing.T) {
 	}
 	if b, ok := blue.BindingOf(netip.MustParseAddr("10.1.0.11")); ok {
 		t.Errorf("BindingOf = %v", b)
+	}
+}
+
+// The longest prefix that holds an address says how long it lives.
+func TestAgeOf(t *testing.T) {
+	blue, _ := parseFile(t, "testdata/reference.yaml").ByName("blue")
+	for address, want := range map[string]time.Duration{
+		"10.1.2.3": 90 * time.Second, "10.1.3.3": 3 * time.Second, "11.0.0.1": 90 * time.Minute,
+		"fd00:1::1": 0, "fe80::1": 90 * time.Minute,
+	} {
+		if got := blue.AgeOf(netip.MustParseAddr(address)); got != want {
+			t.Errorf("age of %s is %s: want %s", address, got, want)
+		}
+	}
+}
+
+// Every limit has a key, and what a key sets is its own field.
+func TestLimitKeys(t *testing.T) {
+	if fields := reflect.TypeFor[Limits]().NumField(); len(limitKeys)+1 != fields {
+		t.Fatalf("%d keys and %s for %d fields", len(limitKeys), parkedTimeKey, fields)
+	}
+	defaults := DefaultLimits()
+	for _, k := range limitKeys {
+		var l Limits
+		*k.of(&l) = 7
+		if field := reflect.ValueOf(l).FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, k.key) }); field.Int() != 7 {
+			t.Errorf("%s sets another field than its own: %+v", k.key, l)
+		}
+		if *k.of(&defaults) < MinLimit || *k.of(&defaults) > int(k.high) {
+			t.Errorf("the default of %s is out of its bounds", k.key)
+		}
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// YAML prints the intent in canonical form: every network, router and policy, every field
-// that isn't its default, one line for each port, binding and route. Parse of it gives an
+// YAML prints the intent in canonical form: every network, router and policy, the
+// limits, every field that isn't its default, one line for each port, binding and route. Parse of it gives an
 // equal intent.
 func (i *Intent) YAML() []byte {
 	var b bytes.Buffer
@@ -30,6 +30,10 @@ func (i *Intent) YAML() []byte {
 	for p := range i.Policies {
 		next()
 		i.Policies[p].print(&b)
+	}
+	if i.Limits != DefaultLimits() {
+		next()
+		i.Limits.print(&b)
 	}
 	return b.Bytes()
 }
@@ -51,19 +55,8 @@ func (n *Network) print(b *bytes.Buffer) {
 	if len(n.Ports) > 0 {
 		b.WriteString("ports:\n")
 	}
-	for _, p := range n.Ports {
-		port := strconv.FormatUint(uint64(p.Port.Number), 10)
-		if p.Port.Name != "" {
-			port = quote(p.Port.Name)
-		}
-		fmt.Fprintf(b, "  - {switch: %s, port: %s", quote(p.Switch.String()), port)
-		if p.VLAN != 0 {
-			fmt.Fprintf(b, ", vlan: %d", p.VLAN)
-		}
-		if p.Role != Edge {
-			fmt.Fprintf(b, ", role: %s", p.Role)
-		}
-		b.WriteString("}\n")
+	for i := range n.Ports {
+		fmt.Fprintf(b, "  - {%s}\n", strings.Join(n.Ports[i].fields(), ", "))
 	}
 	if len(n.Bindings) > 0 {
 		b.WriteString("bindings:\n")
@@ -71,6 +64,31 @@ func (n *Network) print(b *bytes.Buffer) {
 	for _, binding := range n.Bindings {
 		fmt.Fprintf(b, "  - {ip: %s, %s}\n", quote(binding.IP.String()), binding.macField())
 	}
+	n.printLife(b)
+}
+
+// fields gives what isn't its default.
+func (p *Port) fields() []string {
+	port := strconv.FormatUint(uint64(p.Port.Number), 10)
+	if p.Port.Name != "" {
+		port = quote(p.Port.Name)
+	}
+	fields := []string{"switch: " + quote(p.Switch.String()), "port: " + port}
+	add := func(differs bool, key, value string) {
+		if differs {
+			fields = append(fields, key+": "+value)
+		}
+	}
+	add(p.VLAN != 0, "vlan", strconv.Itoa(int(p.VLAN)))
+	add(p.Role != Edge, "role", p.Role.String())
+	add(p.Security != SecurityLearn, "security", quote(p.Security.String()))
+	add(p.Trusted, "trusted", "true")
+	allowed := make([]string, len(p.Allow))
+	for i, a := range p.Allow {
+		allowed[i] = a.field()
+	}
+	add(len(allowed) > 0, "allow", "["+strings.Join(allowed, ", ")+"]")
+	return fields
 }
 
 func (b Binding) macField() string {

@@ -55,6 +55,7 @@ func genNetwork(t *rapid.T, number uint32, name string, ports map[portPlace]bool
 	slices.SortFunc(n.Subnets, func(a, b Subnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
 	genBindings(t, &n)
 	genPorts(t, &n, ports)
+	genLife(t, &n)
 	return n
 }
 
@@ -94,6 +95,7 @@ func genPorts(t *rapid.T, n *Network, taken map[portPlace]bool) {
 		if !mine[bare] && !taken[full] {
 			mine[bare], taken[full] = true, true
 			p.Role = PortRole(rapid.IntRange(0, 1).Draw(t, "role"))
+			genSecurity(t, &p)
 			n.Ports = append(n.Ports, p)
 		}
 	}
@@ -114,6 +116,7 @@ func genIntent(t *rapid.T) *Intent {
 	}
 	genRouters(t, i)
 	genPolicies(t, i)
+	genLimits(t, &i.Limits)
 	return i
 }
 

@@ -39,3 +39,9 @@ type Allowed struct {
 	MAC packet.MAC
 	IPs []netip.Prefix // masked; one address has all its bits
 }
+
+// Bounds of what one port lists.
+const (
+	MaxAllowed    = 1024 // MACs
+	MaxAllowedIPs = 64   // of one MAC
+)

@@ -96,7 +96,7 @@ func blocks(t *testing.T, file string) (list []block) {
 }
 
 // intentDocument is a line that a document of an intent file has, and no topology.
-var intentDocument = regexp.MustCompile(`(?m)^kind: (network|router|policy)$`)
+var intentDocument = regexp.MustCompile(`(?m)^kind: (network|router|policy|limits)$`)
 
 // Every example of an intent file and of a lab's topology is valid.
 func TestExamplesParse(t *testing.T) {
