@@ -164,6 +164,9 @@ func (t *Table) Rest(now int64, key Key) (Change, bool) {
 	if b == *old {
 		return Change{}, false
 	}
+	if old.Idle == 0 && !old.Unwatched {
+		b.Heard = now // until now nobody was to tell whether it sends
+	}
 	t.set(old, &b)
 	return Change{old, &b}, true
 }

@@ -514,7 +514,8 @@ func appendDifference(b []byte, flow func(*binding.Binding) (openflow.FlowMod, b
 		b = openflow.Append(b, xid, &gone)
 		hadOne = false
 	}
-	if hasOne && (!hadOne || had.Cookie != has.Cookie || !openflow.EqualInstructions(had.Instructions, has.Instructions)) {
+	if hasOne && (!hadOne || had.Cookie != has.Cookie || had.IdleTimeout != has.IdleTimeout || had.Flags != has.Flags ||
+		!openflow.EqualInstructions(had.Instructions, has.Instructions)) {
 		add := has // has itself stays off the heap when there is nothing to say
 		b = openflow.Append(b, xid, &add)
 	}

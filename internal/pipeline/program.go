@@ -120,7 +120,7 @@ func (p *Program) portFlows(a fabric.Attachment) []Flow {
 			clear(p.ports)
 		}
 		network, _ := p.intent.ByNumber(a.Network)
-		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), deliverRules(a))
+		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), learnPortRules(a), deliverRules(a))
 		flows = newCompiler(spacePorts, p.names([]fabric.Attachment{a})).all(rules)
 		p.ports[a] = flows
 	}
@@ -171,7 +171,7 @@ func isClause(f *openflow.FlowMod) bool {
 
 // networkRules are what a network needs on a switch that has ports of it.
 func networkRules(n *intent.Network, groups int) []Rule {
-	rules := slices.Concat(floodRules(n, groups), searchNetworkRules(n))
+	rules := slices.Concat(floodRules(n, groups), searchNetworkRules(n), learnNetworkRules(n))
 	for _, subnet := range n.Subnets {
 		if broadcast, ok := subnet.Broadcast(); ok {
 			rules = append(rules, answerSubnetRule(n.Name, broadcast))

@@ -1,14 +1,27 @@
 package pipeline
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+)
 
 // notHosts are IPv4 addresses that no host has: nobody is learned under them,
 // and nobody is searched (conformance A6, P1).
 const notHosts = `{0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3}`
 
+// What is looked up of a sender that says nothing of its address, and of one whose
+// address stands in an IP header.
+const (
+	onlyStation = `lookup(stations); next;`
+	alive4      = `key4 = ip4.src; owner.mac = eth.src; lookup(stations); lookup(owners); next;`
+	alive6      = `key6 = ip6.src; owner.mac = eth.src; lookup(stations); lookup(owners); next;`
+)
+
 // learnRules look up the sender.
 func learnRules() []Rule {
-	const station, both = `lookup(stations); next;`, `flags.address = 1; lookup(stations); lookup(owners); next;`
+	const station, both = onlyStation, `flags.address = 1; lookup(stations); lookup(owners); next;`
 	return inTable(Learn, []Rule{
 		{Priority: 20, Match: `arp.spa == ` + notHosts, Actions: station,
 			Doc: "an ARP sender without an address: only its MAC counts (RFC 5227 §2.1.1)"},
@@ -24,8 +37,49 @@ func learnRules() []Rule {
 			Doc: "an NA without a link-layer option: the frame's source stands for it (RFC 4861 §4.4)"},
 		{Priority: 10, Match: `nd_na`, Actions: `key6 = nd.target; owner.mac = nd.tll; ` + both,
 			Doc: "NA: the target and its link-layer option"},
+		{Priority: 4, Match: `ip4`, Actions: alive4,
+			Doc: "IPv4: what an owner sends from its address keeps its binding, and teaches nothing"},
+		{Priority: 4, Match: `ip6`, Actions: alive6, Doc: "IPv6: likewise"},
 		{Priority: 0, Match: `1`, Actions: station, Doc: "anything else: the MAC"},
 	})
+}
+
+// learnNetworkRules look for owners only among the addresses that a network's
+// subnets have. What routers send on for others has many more sources, and a
+// lookup for each would fill the switch's cache.
+func learnNetworkRules(n *intent.Network) []Rule {
+	in := fmt.Sprintf("network == %q", n.Name)
+	var rules []Rule
+	rule := func(priority uint16, match, actions, doc string) {
+		rules = append(rules, Rule{Table: Learn, Priority: priority, Match: in + " && " + match, Actions: actions, Doc: doc})
+	}
+	has4, has6 := false, false
+	for _, s := range n.Subnets {
+		if s.Prefix.Addr().Is4() {
+			has4 = true
+			rule(6, "ip4.src == "+s.Prefix.String(), alive4, "IPv4 from an address of the network")
+		} else {
+			has6 = true
+			rule(6, "ip6.src == "+s.Prefix.String(), alive6, "IPv6 from an address of the network")
+		}
+	}
+	if has4 {
+		rule(5, "ip4", onlyStation, "IPv4 that was routed: only the MAC")
+	}
+	if has6 {
+		rule(6, "ip6.src == fe80::/10", alive6, "IPv6 from a link-local address")
+		rule(5, "ip6", onlyStation, "IPv6 that was routed: only the MAC")
+	}
+	return rules
+}
+
+// learnPortRules spare what comes from another network the lookup of owners.
+func learnPortRules(a fabric.Attachment) []Rule {
+	if !a.Uplink {
+		return nil
+	}
+	return []Rule{{Table: Learn, Priority: 8, Match: fmt.Sprintf("inport == %q && ip", a.Name), Actions: onlyStation,
+		Doc: "from an uplink: only the MAC"}}
 }
 
 // learnInterfaceRules leave out a router's interface as a sender: the frame comes
