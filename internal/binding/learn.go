@@ -33,6 +33,9 @@ type Evidence struct {
 	Idle    uint16 // see Binding.Idle
 }
 
+// Station is the station that the evidence comes from.
+func (e *Evidence) Station() StationKey { return StationKey{e.Switch, e.Key.Segment, e.MAC} }
+
 // Verdict is the result of hearing something, with its reason.
 type Verdict uint8
 

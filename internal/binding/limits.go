@@ -44,7 +44,7 @@ func (t *Table) SetLimits(l Limits) { t.limits = l.withDefaults() }
 
 // roomFor says whether a new binding may be added, or which limit is reached.
 func (t *Table) roomFor(e Evidence) Verdict {
-	if s := t.stations.get(StationKey{e.Switch, e.Key.Segment, e.MAC}); s != nil {
+	if s := t.stations.get(e.Station()); s != nil {
 		switch here := t.attached[s.Location()].Bindings; {
 		case here >= t.limits.BindingsPerPort:
 			return RefusedPort

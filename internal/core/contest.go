@@ -167,8 +167,8 @@ func (c *Core) tickContest(key binding.Key) {
 	at := alarm{alarmContest, key}
 	b := c.table.Lookup(key)
 	switch {
-	case k.over || b == nil || b.MAC == k.claim.MAC:
-		delete(c.contests, key)
+	case k.over || b == nil || b.MAC == k.claim.MAC || c.table.Station(k.claim.Station()) == nil:
+		delete(c.contests, key) // settled, or the newcomer is gone
 	case c.now-k.since >= contestTime:
 		delete(c.contests, key)
 		if c.take(movedSilent, k.claim, k.from) {
