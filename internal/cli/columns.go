@@ -252,6 +252,8 @@ func bindingColumns() []column[view.Binding] {
 		{title: "STATE", value: func(b view.Binding, _ *switchNames) string { return b.State }},
 		{title: "LEARNED", value: func(b view.Binding, _ *switchNames) string { return age(b.Learned) }},
 		{title: "HEARD", wide: true, value: func(b view.Binding, _ *switchNames) string { return age(b.Heard) }},
+		{title: "AGE-LIMIT", wide: true, value: func(b view.Binding, _ *switchNames) string { return b.AgeLimit }},
+		{title: "QUESTIONS", wide: true, value: func(b view.Binding, _ *switchNames) string { return strconv.Itoa(b.Questions) }},
 		{title: "ROUTER", wide: true, value: func(b view.Binding, _ *switchNames) string { return yes(b.Router) }},
 		{title: "RESTORED", wide: true, value: func(b view.Binding, _ *switchNames) string { return yes(b.Restored) }},
 		{title: "FLOWS", wide: true, value: func(b view.Binding, _ *switchNames) string { return strings.Join(b.Flows, ",") }},

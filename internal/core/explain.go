@@ -83,7 +83,7 @@ func (c *Core) explainIntent(x *view.Explanation, network *intent.Network, key b
 
 func (c *Core) explainBinding(x *view.Explanation, b *binding.Binding, v *view.Binding) {
 	source := map[binding.Origin]string{
-		binding.ARP: "an ARP packet of its owner", binding.ND: "neighbour discovery of its owner",
+		binding.ARP: "an ARP packet of its owner", binding.ND: "neighbour discovery of its owner", binding.DHCP: "a DHCP server",
 		binding.Gateway: "intent", binding.Static: "intent",
 	}[b.Origin]
 	if b.Restored {
@@ -104,9 +104,55 @@ func (c *Core) explainBinding(x *view.Explanation, b *binding.Binding, v *view.B
 	default:
 		fact(x, fmt.Sprintf("where %s is, is not known", b.MAC), "no frame from it was heard")
 	}
-	if b.State == binding.Stale {
-		fact(x, "it is stale: only its owner can confirm it", "a solicitation, or a contradiction")
+	c.explainLife(x, b)
+}
+
+// explainLife tells how far a binding can be relied on, and for how long.
+func (c *Core) explainLife(x *view.Explanation, b *binding.Binding) {
+	if b.Origin.Configured() {
+		fact(x, "it is static: it does not age, and traffic does not change it", "intent")
+		return
 	}
+	limit := c.table.AgeLimit(b.Key)
+	switch b.State {
+	case binding.Reachable:
+		if limit == 0 {
+			fact(x, "it is reachable, and does not age", "intent")
+		} else {
+			fact(x, fmt.Sprintf("it is reachable: when its owner has sent nothing for %s it is asked, and after %s of silence forgotten",
+				time.Duration(limit/2), time.Duration(limit)), "intent, and the idle timeout of its flow in owners")
+		}
+	case binding.Silent:
+		fact(x, "it is silent: its owner is to be asked", "its switch, or an operator")
+	case binding.Probing:
+		fact(x, fmt.Sprintf("it is being asked: %d of 3 questions had no answer, and after %s of silence it is forgotten", b.Tries, time.Duration(limit)),
+			"questions by unicast to its port")
+	case binding.Stale:
+		fact(x, "it is stale: only its owner can confirm it", "a solicitation, a contradiction, or what was kept")
+	case binding.Duplicate:
+		fact(x, c.duplicateText(b.Key), "its changes of MAC")
+	}
+	if mac, until, leased := c.table.LeaseOf(b.Key); leased {
+		fact(x, fmt.Sprintf("it is leased to %s for another %s: nobody else may have it", mac, ago(until-c.now)), "a DHCP server")
+	}
+	if n := c.table.Moves(b.Key); n > 0 && b.State != binding.Duplicate {
+		fact(x, fmt.Sprintf("it has changed its MAC %d times of late", n), "claims that nobody contradicted")
+	}
+	if k := c.contests[b.Key]; k != nil {
+		what := "is being asked whether it still has it"
+		if k.over {
+			what = "was asked, and answered"
+		}
+		fact(x, fmt.Sprintf("%s claims it; %s %s", k.claim.MAC, b.MAC, what), "a claim by another MAC")
+	}
+}
+
+func (c *Core) duplicateText(key binding.Key) string {
+	text := "it is a duplicate: it changed its MAC too often, and is frozen"
+	if until, ok := c.alarms.Due(alarm{alarmRelease, key}); ok {
+		return text + fmt.Sprintf(" for another %s", ago(until-c.now))
+	}
+	return text + " until an operator clears it"
 }
 
 func (c *Core) explainOutcome(x *view.Explanation, network *intent.Network, key binding.Key, b *binding.Binding, state resolve.Asking) {
@@ -114,6 +160,8 @@ func (c *Core) explainOutcome(x *view.Explanation, network *intent.Network, key 
 	switch {
 	case !canBeHost(network, ip):
 		outcome(x, "dropped", "no host can have this address")
+	case b != nil && b.State == binding.Duplicate:
+		outcome(x, "searched", "it is a duplicate: the request goes to every other port, and nobody is answered for")
 	case b != nil && b.Answered():
 		outcome(x, "answered", "each switch answers from its table bindings, and the controller is not asked; the owner's own questions are flooded")
 	case network.Unknown == intent.Drop:

@@ -166,8 +166,14 @@ func (c *Core) portName(sw *switchState, key binding.PortKey) string {
 func (c *Core) ViewBinding(b *binding.Binding) view.Binding {
 	v := view.Binding{
 		Network: c.names[b.Network], VLAN: b.VLAN, IP: b.IP().String(), MAC: b.MAC.String(),
-		Origin: b.Origin.String(), State: b.State.String(), Router: b.Router, Restored: b.Restored,
-		Learned: time.Unix(0, b.Learned),
+		Origin: b.Origin.String(), State: stateName(b), Router: b.Router, Restored: b.Restored,
+		Learned: time.Unix(0, b.Learned), Questions: int(b.Tries), Moves: c.table.Moves(b.Key),
+	}
+	if limit := c.table.AgeLimit(b.Key); limit != 0 && !b.Origin.Configured() {
+		v.AgeLimit = time.Duration(limit).String()
+	}
+	if _, until, leased := c.table.LeaseOf(b.Key); leased {
+		v.Lease = time.Unix(0, until)
 	}
 	if b.Heard != 0 {
 		v.Heard = time.Unix(0, b.Heard)
@@ -186,10 +192,19 @@ func (c *Core) ViewBinding(b *binding.Binding) view.Binding {
 	if b.Answered() {
 		v.Flows = append(v.Flows, "bindings")
 	}
-	if b.Switch != 0 || b.Origin.Configured() {
+	if (b.Switch != 0 || b.Origin.Configured()) && !b.Unwatched {
 		v.Flows = append(v.Flows, "owners")
 	}
 	return v
+}
+
+// stateName is the state as people see it: what an operator asked for has none
+// of its own.
+func stateName(b *binding.Binding) string {
+	if b.Origin.Configured() {
+		return "static"
+	}
+	return b.State.String()
 }
 
 // Bindings returns every binding, in no order.

@@ -88,13 +88,17 @@ type Binding struct {
 	Switch    string    `json:"switch,omitempty" doc:"Datapath id; empty if the place is not known"`
 	Port      string    `json:"port,omitempty" doc:"Port name"`
 	PortVLAN  uint16    `json:"portVLAN,omitempty" doc:"VLAN tag of the network on the trunk port"`
-	Origin    string    `json:"origin" enum:"static,gateway,arp,nd" doc:"Where the binding came from"`
-	State     string    `json:"state" enum:"reachable,stale" doc:"stale: known, but to be confirmed before it is relied on"`
+	Origin    string    `json:"origin" enum:"static,gateway,dhcp,arp,nd" doc:"Where the binding came from"`
+	State     string    `json:"state" enum:"static,reachable,silent,probing,stale,duplicate" doc:"How far it can be relied on. The switches answer for static, reachable, silent and probing ones. static: an operator asked for it, and it does not age. reachable: its owner was heard, or its switch would tell that it is silent. silent: nothing was heard for half of the age limit, or its place is gone; it is to be asked. probing: it is being asked by unicast, at 1/2, 2/3 and 3/4 of the age limit; at the limit the binding goes. stale: known by hearsay, from before a restart or contradicted: not answered, but its owner is asked first. duplicate: it changed its MAC too often, and is frozen and not answered. See docs/bindings.md."`
 	Router    bool      `json:"router,omitempty" doc:"The owner says that it is a router (RFC 4861 R flag)"`
 	Permitted []string  `json:"permitted,omitempty" nullable:"false" doc:"MACs that a static binding permits"`
 	Restored  bool      `json:"restored,omitempty" doc:"Taken over from the switch's flows after a restart"`
 	Learned   time.Time `json:"learned" doc:"When this MAC was bound"`
-	Heard     time.Time `json:"heard,omitzero" doc:"When isat last heard evidence of it; the switch answers and forwards without telling"`
+	Heard     time.Time `json:"heard,omitzero" doc:"The last sign of life that isat knows of; while the owner sends, its switch does not tell"`
+	AgeLimit  string    `json:"ageLimit,omitempty" doc:"How long its owner may be silent, as 20m0s; empty: for ever"`
+	Questions int       `json:"questions,omitempty" doc:"Questions since then that the owner left unanswered"`
+	Moves     int       `json:"moves,omitempty" doc:"Changes of its MAC that count towards a duplicate"`
+	Lease     time.Time `json:"lease,omitzero" doc:"When the lease of a DHCP server ends"`
 	Flows     []string  `json:"flows,omitempty" nullable:"false" doc:"Tables that hold a flow for it"`
 }
 
