@@ -172,8 +172,11 @@ type StationKey struct {
 type Station struct {
 	StationKey
 	Port     PortKey
-	Restored bool  // in this place it takes no room of its own
-	Learned  int64 // when it was first heard at this place, in nanoseconds since 1970
+	Restored bool // in this place it takes no room of its own
+	// Idle is the time in seconds after which the flow of its source goes if it
+	// sends nothing, 0 for never: a station with bindings lives as long as they do.
+	Idle    uint16
+	Learned int64 // when it was first heard at this place, in nanoseconds since 1970
 
 	bindings   []*Binding
 	prev, next *Station // of the same attachment

@@ -75,7 +75,7 @@ func (t *Table) HearStation(now int64, key StationKey, at PortKey) (Verdict, *St
 		if v := t.roomForStation(Location{key.Switch, at}); v != Known {
 			return v, nil
 		}
-		s = &Station{StationKey: key, Port: at, Learned: now}
+		s = &Station{StationKey: key, Port: at, Learned: now, Idle: t.stationIdle(key)}
 		t.stations.put(s)
 		t.attach(s)
 		t.network(key.Network).Stations++

@@ -64,6 +64,39 @@ func (t *Table) watch(now int64, b *Binding) {
 	}
 }
 
+// stationIdle is the idle time of a station that has no bindings: the age limit
+// of its network.
+func (t *Table) stationIdle(key StationKey) uint16 {
+	if t.rules.Age == nil {
+		return 0
+	}
+	if limit := t.rules.Age(Key{Segment: key.Segment}); limit > 0 {
+		return idleTime(limit)
+	}
+	return 0
+}
+
+// QuietStation tells that a station has sent nothing for its idle time, and that
+// the flow of its source is gone. keep says that it has bindings, which have
+// their own clocks: its flow is to be put back. Any other is to be removed.
+func (t *Table) QuietStation(s *Station) (keep bool) {
+	if len(s.bindings) == 0 {
+		return false
+	}
+	s.Idle = 0
+	return true
+}
+
+// Bare says whether a station has no binding any more, so that the flow of its
+// source is to be given an idle time. It has that now.
+func (t *Table) Bare(s *Station) bool {
+	if len(s.bindings) > 0 || s.Idle != 0 {
+		return false
+	}
+	s.Idle = t.stationIdle(s.StationKey)
+	return s.Idle != 0
+}
+
 // Step is what follows when an owner was not heard.
 type Step uint8
 

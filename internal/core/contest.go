@@ -267,8 +267,8 @@ func (c *Core) stationClaimed(sw *switchState, e *Punt, s *binding.Station) bool
 func (c *Core) moveStation(why decision, sw *switchState, s *binding.Station, to binding.PortKey) bool {
 	from := s.Port
 	c.table.MoveStation(c.now, s, to)
-	sw.remove(pipeline.StationFlows(s.StationKey, from)[0])
-	for _, f := range pipeline.StationFlows(s.StationKey, to) {
+	sw.remove(pipeline.StationFlows(s.StationKey, from, 0)[0])
+	for _, f := range pipeline.StationFlows(s.StationKey, to, s.Idle) {
 		sw.add(f)
 	}
 	c.counters.stations[binding.Moved]++

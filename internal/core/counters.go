@@ -25,6 +25,7 @@ type counters struct {
 	released     uint64
 	probes       uint64
 	refreshes    uint64
+	idleStations uint64
 	decisions    [numDecisions]uint64
 	unanswered   uint64
 	forgotten    uint64
@@ -69,6 +70,7 @@ func CounterInfos() []CounterInfo {
 		{"probe-requests", "questions to owners that are doubted, contested, or asked for an operator"},
 		{"refresh-requests", "questions by unicast to silent owners, which keep their bindings fresh"},
 		{"binding-forgotten", "bindings that went because nobody answered for them, or their place left the network"},
+		{"station-idle", "MACs without an address that were forgotten because they sent nothing for the age limit of their network"},
 		{"decision-KIND-REASON", "decisions about addresses, as isat watch tells them"},
 		{"switch-errors", "error messages from switches"},
 		{"held", "routed packets that stopped because their next hop is not known; what became of them follows"},
@@ -124,6 +126,7 @@ func (c *Core) Counters() map[string]uint64 {
 	put("directed", n.directed)
 	put("probe-requests", n.probes)
 	put("refresh-requests", n.refreshes)
+	put("station-idle", n.idleStations)
 	put("binding-forgotten", n.forgotten)
 	for d := range numDecisions {
 		put("decision-"+string(decisions[d].kind)+"-"+decisions[d].reason, n.decisions[d])

@@ -53,7 +53,7 @@ func (c *Core) FlowsOf(id uint64, v trace.Values) []openflow.FlowMod {
 		for _, mac := range v.MACs {
 			s := c.table.Station(binding.StationKey{Switch: id, Segment: segment, MAC: mac})
 			if s != nil && sw.member(s.Port, segment.Network) {
-				pair := pipeline.StationFlows(s.StationKey, s.Port)
+				pair := pipeline.StationFlows(s.StationKey, s.Port, s.Idle)
 				flows = append(flows, pair[:]...)
 			}
 		}

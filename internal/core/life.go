@@ -5,6 +5,7 @@ import (
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -70,6 +71,26 @@ func (e Quiet) apply(c *Core) {
 		since = c.now - int64(e.Idle)
 	}
 	c.quiet(e.Key, e.MAC, since)
+}
+
+// QuietStation is the flow of a station's source that a switch took away because
+// the station has sent nothing for a while.
+type QuietStation struct {
+	Key binding.StationKey
+	At  binding.PortKey
+}
+
+func (e QuietStation) apply(c *Core) {
+	sw, s := c.switches[e.Key.Switch], c.table.Station(e.Key)
+	if sw == nil || s == nil || s.Port != e.At {
+		return
+	}
+	if c.table.QuietStation(s) {
+		sw.add(pipeline.StationFlows(s.StationKey, s.Port, s.Idle)[0])
+		return
+	}
+	c.counters.idleStations++
+	c.removeStation(sw, s, true)
 }
 
 // quiet does what follows when an owner has sent nothing since a time, or since

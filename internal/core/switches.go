@@ -127,7 +127,7 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 			continue
 		}
 		if _, station := c.table.HearStation(c.now-int64(s.Age), key, s.Port); station != nil {
-			station.Restored = true
+			station.Restored, station.Idle = true, s.Idle
 			c.changedStation(view.Added, station)
 			c.settle(station)
 		}
@@ -147,6 +147,13 @@ func (c *Core) restore(sw *switchState, m pipeline.Memory) (restored int) {
 			// waits for it anywhere.
 			c.spread(change, sw)
 			c.released(change.New)
+		}
+	}
+	for _, s := range m.Stations {
+		key := s.Key
+		key.Switch = sw.ID
+		if station := c.table.Station(key); station != nil {
+			c.table.Bare(station)
 		}
 	}
 	return restored
@@ -229,7 +236,7 @@ func (c *Core) wanted(sw *switchState) iter.Seq[openflow.FlowMod] {
 		}
 		for _, a := range sw.attachments {
 			for s := range c.table.StationsAt(binding.Location{Switch: sw.ID, Port: a.Key}) {
-				for _, f := range pipeline.StationFlows(s.StationKey, s.Port) {
+				for _, f := range pipeline.StationFlows(s.StationKey, s.Port, s.Idle) {
 					if !yield(f) {
 						return
 					}
@@ -375,7 +382,7 @@ func (c *Core) forgetUnattached(sw *switchState) {
 // removeStation drops a station, and with learned what was learned of it.
 // Otherwise its owner is searched.
 func (c *Core) removeStation(sw *switchState, s *binding.Station, learned bool) {
-	for _, f := range pipeline.StationFlows(s.StationKey, s.Port) {
+	for _, f := range pipeline.StationFlows(s.StationKey, s.Port, s.Idle) {
 		sw.remove(f)
 	}
 	c.changedStation(view.Deleted, s)
@@ -482,6 +489,21 @@ func (c *Core) spread(change binding.Change, except *switchState) {
 		sw.sendOwner(change)
 	}
 	c.changedBinding(change)
+	if change.Old != nil && (change.New == nil || change.New.MAC != change.Old.MAC || change.New.Switch != change.Old.Switch) {
+		c.bare(change.Old)
+	}
+}
+
+// bare gives the station of a binding that it lost an idle time, if it was the
+// last one: without bindings nothing else tells when its time has come.
+func (c *Core) bare(b *binding.Binding) {
+	s := c.table.StationOf(b)
+	if s == nil || !c.table.Bare(s) {
+		return
+	}
+	if sw := c.switches[s.Switch]; sw != nil {
+		sw.add(pipeline.StationFlows(s.StationKey, s.Port, s.Idle)[0])
+	}
 }
 
 // sendBinding sends the difference that a change makes on one switch.

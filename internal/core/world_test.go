@@ -245,14 +245,21 @@ func (w *world) expire(now time.Time) (events []Event) {
 	for _, id := range slices.Sorted(maps.Keys(w.switches)) {
 		sw := w.switches[id]
 		var quiet []Quiet
+		var stations []QuietStation
 		maps.DeleteFunc(sw.flows, func(_ openflow.FlowKey, f modelFlow) bool {
 			end, ends := f.end()
 			if !ends || end.After(now) {
 				return false
 			}
 			if f.Flags&openflow.FlagSendFlowRem != 0 && sw.up {
-				key, mac, ok := pipeline.QuietOwner(&openflow.FlowRemoved{Cookie: f.Cookie, TableID: f.TableID, Match: f.Match,
-					Reason: openflow.RemovedIdleTimeout, IdleTimeout: f.IdleTimeout})
+				m := &openflow.FlowRemoved{Cookie: f.Cookie, TableID: f.TableID, Match: f.Match,
+					Reason: openflow.RemovedIdleTimeout, IdleTimeout: f.IdleTimeout}
+				if key, at, ok := pipeline.QuietStation(m); ok {
+					key.Switch = sw.ID
+					stations = append(stations, QuietStation{Key: key, At: at})
+					return true
+				}
+				key, mac, ok := pipeline.QuietOwner(m)
 				if !ok {
 					w.fail("switch %d tells of a flow that is no owner's: %+v", sw.ID, f.FlowMod)
 				}
@@ -261,7 +268,11 @@ func (w *world) expire(now time.Time) (events []Event) {
 			return true
 		})
 		slices.SortFunc(quiet, func(a, b Quiet) int { return cmp.Compare(a.Key.String(), b.Key.String()) })
+		slices.SortFunc(stations, func(a, b QuietStation) int { return cmp.Compare(a.Key.MAC.Uint64(), b.Key.MAC.Uint64()) })
 		for _, q := range quiet {
+			events = append(events, q)
+		}
+		for _, q := range stations {
 			events = append(events, q)
 		}
 	}
@@ -370,7 +381,11 @@ func (sw *modelSwitch) has(f openflow.FlowMod) bool {
 // knowsSender tells what the switch knows of a sender, and whether the frame is
 // news to it.
 func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding.Segment, at binding.PortKey) (known pipeline.Known, news bool) {
-	known.Station = sw.has(pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Src}, at)[0])
+	source := pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Src}, at, 0)[0]
+	if f, ok := sw.flows[source.Key()]; ok {
+		f.hit, known.Station = w.now, true
+		sw.flows[source.Key()] = f
+	}
 	e, teaching := s.Evidence(segment, sw.ID)
 	if teaching != resolve.TeachesBinding {
 		known.Address = teaching != resolve.TeachesMismatch
@@ -393,7 +408,7 @@ func (w *world) knowsSender(sw *modelSwitch, s *resolve.Subject, segment binding
 }
 
 func (w *world) forward(sw *modelSwitch, segment binding.Segment, s *resolve.Subject) {
-	forward := pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Dst}, 0)[1]
+	forward := pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: s.Frame.Dst}, 0, 0)[1]
 	if f, ok := sw.flows[forward.Key()]; ok {
 		w.tell(fmt.Sprintf("%s forwards to %s", sw.Name(), w.portName(sw, binding.PortKey(uint32(f.Cookie)))))
 		return
@@ -496,6 +511,9 @@ func (w *world) checkTable() {
 		sw := c.switches[s.Switch]
 		if sw == nil || !sw.member(s.Port, s.Network) {
 			w.fail("%+v is where no attachment of its network is", *s)
+		}
+		if n, ok := c.intent.ByNumber(s.Network); ok && n.Age > 0 && len(s.Bindings()) == 0 && s.Idle == 0 {
+			w.fail("nothing tells when the time of %+v has come, which has no address", *s)
 		}
 		if s.MAC.IsMulticast() || s.MAC.IsZero() || s.MAC == pipeline.MAC {
 			w.fail("nobody can have the MAC of %+v", *s)

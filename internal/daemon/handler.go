@@ -214,6 +214,9 @@ func (d *daemon) Message(s *ofconn.Session, _ uint32, m openflow.Message) {
 	if gone, ok := m.(*openflow.FlowRemoved); ok {
 		if key, mac, ok := pipeline.QuietOwner(gone); ok {
 			d.tell(core.Quiet{Switch: s.DatapathID(), Key: key, MAC: mac, Idle: time.Duration(gone.IdleTimeout) * time.Second, Sent: gone.PacketCount > 0})
+		} else if key, at, ok := pipeline.QuietStation(gone); ok {
+			key.Switch = s.DatapathID()
+			d.tell(core.QuietStation{Key: key, At: at})
 		}
 		return
 	}

@@ -86,12 +86,16 @@ func QuietOwner(m *openflow.FlowRemoved) (key binding.Key, mac packet.MAC, ok bo
 }
 
 // StationFlows are the flows of a station on its own switch: its source is
-// known on its port, and frames for it go there.
-func StationFlows(key binding.StationKey, at binding.PortKey) [2]openflow.FlowMod {
+// known on its port, and frames for it go there. The first goes, and the switch
+// says so, when the station has sent nothing for a time in seconds, 0 for never.
+func StationFlows(key binding.StationKey, at binding.PortKey, idle uint16) [2]openflow.FlowMod {
 	source := newFlow(Stations, objectPriority,
 		segment(all(), key.Segment).U32(fieldIngress, uint32(at)).MAC(openflow.EthSrc, key.MAC),
 		[]openflow.Action{raise(flagStation)}, noTable)
 	source.Cookie = cookie(Stations, kindStation, uint32(at))
+	if idle != 0 {
+		source.IdleTimeout, source.Flags = idle, openflow.FlagSendFlowRem
+	}
 	return [2]openflow.FlowMod{source, forwardFlow(key, at)}
 }
 
@@ -100,6 +104,24 @@ func forwardFlow(key binding.StationKey, at binding.PortKey) openflow.FlowMod {
 		[]openflow.Action{set(fieldEgress, uint64(at))}, Deliver)
 	f.Cookie = cookie(L2, kindStation, uint32(at))
 	return f
+}
+
+// QuietStation is QuietOwner for the flow of a station's source. The key's switch
+// is not set.
+func QuietStation(m *openflow.FlowRemoved) (key binding.StationKey, at binding.PortKey, ok bool) {
+	kind, object, own := ownCookie(m.Cookie)
+	if !own || kind != kindStation || Table(m.TableID) != Stations || m.Reason != openflow.RemovedIdleTimeout {
+		return key, 0, false
+	}
+	key, ok = sourceOf(m.Match)
+	return key, binding.PortKey(object), ok
+}
+
+// sourceOf reads whose source a flow of the table stations matches.
+func sourceOf(m openflow.Match) (key binding.StationKey, ok bool) {
+	metadata, _, ok1 := m.GetU64(fieldSegment)
+	mac, _, ok2 := m.GetU64(openflow.EthSrc)
+	return binding.StationKey{Segment: SegmentOf(metadata), MAC: packet.MACFromUint64(mac)}, ok1 && ok2
 }
 
 // Delete turns a flow into the flow-mod that takes it away, and nothing else.
@@ -123,6 +145,7 @@ type Memory struct {
 type RememberedStation struct {
 	Key  binding.StationKey
 	Port binding.PortKey
+	Idle uint16        // the timeout of its source's flow in seconds
 	Age  time.Duration // since the flow was added
 }
 
@@ -144,6 +167,7 @@ func Remember(flows []openflow.FlowStats) Memory {
 	var m Memory
 	var answered []*binding.Binding
 	owned := make(map[binding.Key]bool)
+	idle := make(map[binding.StationKey]uint16)
 	for i := range flows {
 		f := &flows[i]
 		kind, object, own := ownCookie(f.Cookie)
@@ -154,6 +178,10 @@ func Remember(flows []openflow.FlowStats) Memory {
 		case kind == kindStation && Table(f.TableID) == L2:
 			if s, ok := rememberStation(f); ok {
 				m.Stations = append(m.Stations, s)
+			}
+		case kind == kindStation && Table(f.TableID) == Stations && f.IdleTimeout != 0:
+			if key, ok := sourceOf(f.Match); ok {
+				idle[key] = f.IdleTimeout
 			}
 		case kind == kindBinding && Table(f.TableID) == Owners:
 			if b, ok := rememberBinding(f); ok {
@@ -167,6 +195,9 @@ func Remember(flows []openflow.FlowStats) Memory {
 				answered = append(answered, b)
 			}
 		}
+	}
+	for i := range m.Stations {
+		m.Stations[i].Idle = idle[m.Stations[i].Key]
 	}
 	for _, b := range answered {
 		if !owned[b.Key] && !b.Origin.Configured() {

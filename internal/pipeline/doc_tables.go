@@ -127,7 +127,7 @@ func writeDirect(b *strings.Builder) {
 	}
 	host := packet.MAC{0x02, 0, 0, 0, 0, 0x11}
 	at := binding.Segment{Network: 100}
-	for i, f := range StationFlows(binding.StationKey{Segment: at, MAC: host}, binding.NewPortKey(1, 0)) {
+	for i, f := range StationFlows(binding.StationKey{Segment: at, MAC: host}, binding.NewPortKey(1, 0), 0) {
 		add(f, [...]string{"this MAC is known on port 1", "frames for it go there"}[i])
 	}
 	for _, address := range []string{"10.1.0.11", "fe80::11"} {

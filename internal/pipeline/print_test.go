@@ -36,7 +36,7 @@ func TestPrintedFlowsAreTheSame(t *testing.T) {
 			copy(b.Addr[:12], []byte{10: 0xff, 11: 0xff})
 		}
 		at := rapid.SampledFrom(attachments).Draw(r, "port")
-		station := pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: b.MAC}, at.Key)
+		station := pipeline.StationFlows(binding.StationKey{Segment: segment, MAC: b.MAC}, at.Key, 0)
 		flows := append(station[:], pipeline.SilentFlow(b.Key, 3))
 		for _, flow := range []func(*binding.Binding) (openflow.FlowMod, bool){pipeline.BindingFlow, pipeline.OwnerFlow} {
 			if f, ok := flow(b); ok {

@@ -33,7 +33,7 @@ func (s *state) flows() []openflow.FlowMod {
 		}
 	}
 	for _, r := range s.stations {
-		for _, f := range pipeline.StationFlows(r.Key, r.Port) {
+		for _, f := range pipeline.StationFlows(r.Key, r.Port, 0) {
 			flows = append(flows, f)
 		}
 	}

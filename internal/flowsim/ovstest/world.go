@@ -67,7 +67,7 @@ func (h Host) flows() []openflow.FlowMod {
 		}
 	}
 	if h.Port != 0 {
-		for _, f := range pipeline.StationFlows(binding.StationKey{Segment: h.Segment(), MAC: h.MAC}, h.Key()) {
+		for _, f := range pipeline.StationFlows(binding.StationKey{Segment: h.Segment(), MAC: h.MAC}, h.Key(), 0) {
 			out = append(out, f)
 		}
 	}
