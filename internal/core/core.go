@@ -63,7 +63,7 @@ type Core struct {
 	contests    map[binding.Key]*contest
 	movers      map[binding.StationKey]*stationContest
 	defended    map[binding.Key]int64 // when an address was announced against a claim last
-	toAsk       []binding.Key         // questions that wait for their turn
+	toAsk       keyQueue              // questions that wait for their turn
 	asking      bucket                // of those
 	announcing  bucket                // of announcements against claims
 	effects     Effects
@@ -208,7 +208,7 @@ func (c *Core) Next() (time.Time, bool) {
 	if t, waits := c.moverAlarms.Next(); waits {
 		earlier(t)
 	}
-	if len(c.toAsk) > 0 {
+	if c.toAsk.len() > 0 {
 		earlier(c.asking.next(c.now))
 	}
 	if t, waits := c.holds.Next(); waits {

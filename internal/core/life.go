@@ -169,19 +169,41 @@ func (c *Core) expire(why decision, key binding.Key) {
 
 // enqueue puts a question to an owner in the queue: they go out at a limited
 // rate (conformance L1), the oldest first.
-func (c *Core) enqueue(key binding.Key) { c.toAsk = append(c.toAsk, key) }
+func (c *Core) enqueue(key binding.Key) { c.toAsk.push(key) }
 
 // tickQuestions puts as many questions as may be put now.
 func (c *Core) tickQuestions() {
-	n := 0
-	for ; n < len(c.toAsk) && c.asking.take(c.now); n++ {
-		if c.asks[c.toAsk[n]] != nil {
-			c.putAsk(c.toAsk[n])
+	for c.toAsk.len() > 0 && c.asking.take(c.now) {
+		if key := c.toAsk.pop(); c.asks[key] != nil {
+			c.putAsk(key)
 		} else {
-			c.refresh(c.toAsk[n])
+			c.refresh(key)
 		}
 	}
-	c.toAsk = c.toAsk[:copy(c.toAsk, c.toAsk[n:])]
+}
+
+// keyQueue is addresses, first in, first out.
+type keyQueue struct {
+	keys []binding.Key
+	head int // of those that are in it
+}
+
+func (q *keyQueue) len() int { return len(q.keys) - q.head }
+
+func (q *keyQueue) push(key binding.Key) {
+	if q.head > len(q.keys)/2 {
+		q.keys = q.keys[:copy(q.keys, q.keys[q.head:])]
+		q.head = 0
+	}
+	q.keys = append(q.keys, key)
+}
+
+func (q *keyQueue) pop() binding.Key {
+	key := q.keys[q.head]
+	if q.head++; q.head == len(q.keys) {
+		*q = keyQueue{} // what a storm needed is not kept
+	}
+	return key
 }
 
 // refresh asks a silent owner, by unicast, at its own port only (conformance R2).

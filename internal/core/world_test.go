@@ -544,7 +544,7 @@ func (w *world) checkClock(b *binding.Binding) {
 		if n, ok := c.intent.ByNumber(b.Network); ok && n.Duplicates.Hold > 0 && !release {
 			w.fail("nobody releases the duplicate %v", b.Key)
 		}
-	case c.asks[b.Key] != nil, slices.Contains(c.toAsk, b.Key), unheard:
+	case c.asks[b.Key] != nil, slices.Contains(c.toAsk.keys[c.toAsk.head:], b.Key), unheard:
 	case home == nil:
 		w.fail("%v is bound to %v, which is nowhere, and nobody asks", b.Key, b.MAC)
 	case c.table.AgeLimit(b.Key) == 0 && !b.Unwatched:
