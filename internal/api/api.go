@@ -29,6 +29,8 @@ type Options struct {
 	// Hosts are names besides localhost by which clients may address the
 	// API. Addresses need no entry.
 	Hosts []string
+	// Metrics answers GET /metrics, which is not there without it.
+	Metrics http.Handler
 }
 
 // New returns the handler of the whole API: everything below /v1, the OpenAPI
@@ -37,6 +39,9 @@ func New(b Backend, o Options) http.Handler {
 	mux := http.NewServeMux()
 	register(humago.New(mux, config()), b)
 	registerDocs(mux)
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			http.Redirect(w, r, docsPath, http.StatusFound)
@@ -81,6 +86,8 @@ func config() huma.Config {
 
 const description = `What isat knows of switches, ports, networks, routers, policies, bindings
 and stations, questions about one address, and the flows of the switches.
+
+Metrics for Prometheus are at /metrics, on the same address (docs/metrics.md).
 
 The API listens on loopback and has no users: whoever may open a connection to it may use it. Errors are problem
 documents (RFC 9457) whose detail is one line for people. Times are RFC 3339. Lists that can be long come in pages: give

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/daemon"
+	"github.com/isat-sdn/isat/internal/metrics"
 	"github.com/isat-sdn/isat/internal/pipeline"
 )
 
@@ -40,7 +42,7 @@ func newDocsCommand() *cobra.Command {
 				"cli.md":       commandReference(cmd.Root()),
 				"api.md":       []byte(generated + api.Reference()),
 				"openapi.yaml": openAPI,
-				"counters.md":  counterReference(),
+				"metrics.md":   []byte(generated + metrics.Reference(daemon.Metrics())),
 				"tables.md":    tables.Bytes(),
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {

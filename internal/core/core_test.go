@@ -4,14 +4,16 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net/netip"
-	"strings"
+	"reflect"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -71,38 +73,31 @@ func TestProbedIsBounded(t *testing.T) {
 	}
 }
 
-// Every counter is documented, by its name or as one of a family.
-func TestCountersAreDocumented(t *testing.T) {
-	c := New(Config{}, intent.Default())
-	fill := func(list []uint64) {
-		for i := range list {
-			list[i] = 1
-		}
-	}
-	n := &c.counters
-	for _, list := range [][]uint64{n.punts[:], n.malformed[:], n.stations[:], n.bindings[:], n.teaching[:], n.answering[:], n.asking[:]} {
-		fill(list)
-	}
-	for _, one := range []*uint64{&n.stray, &n.solicits, &n.flooded, &n.directed, &n.released, &n.probes, &n.unanswered, &n.forgotten, &n.switchErrors} {
-		*one = 1
-	}
-	documented := func(name string) bool {
-		for _, info := range CounterInfos() {
-			family := strings.TrimRight(info.Name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-			if info.Name == name || family != info.Name && strings.HasPrefix(name, family) {
-				return true
+// Whatever the core counts is in a metric that says what it is, under a name of its
+// own in the status.
+func TestCountersAreMetrics(t *testing.T) {
+	var all counters
+	for i, f := range reflect.VisibleFields(reflect.TypeFor[counters]()) {
+		var one counters
+		for _, n := range []*counters{&one, &all} {
+			field := reflect.ValueOf(n).Elem().Field(i)
+			// The fields are not exported, so reflection may only read them.
+			numbers := unsafe.Slice((*uint64)(field.Addr().UnsafePointer()), field.Type().Size()/8)
+			for k := range numbers {
+				numbers[k] = 7
 			}
 		}
-		return false
-	}
-	counters := c.Counters()
-	for name := range counters {
-		if !documented(name) || strings.HasSuffix(name, "-") {
-			t.Errorf("counter %q is not documented", name)
+		shown := make(map[string]uint64)
+		if view.PutCounters(shown, one.metrics()); len(shown) == 0 {
+			t.Errorf("%s is in no metric", f.Name)
 		}
 	}
-	if len(counters) < 40 {
-		t.Errorf("only %d counters", len(counters))
+	samples, shown := 0, make(map[string]uint64)
+	for _, m := range all.metrics() {
+		samples += len(m.Values)
+	}
+	if view.PutCounters(shown, all.metrics()); samples != len(shown) {
+		t.Errorf("%d numbers have %d names in the status", samples, len(shown))
 	}
 }
 

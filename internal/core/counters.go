@@ -1,15 +1,19 @@
 package core
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/logical"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/packet"
 )
 
-// counters count what happened since the start. Every set of names is bounded:
-// never an address among them.
+// counters count what happened since the start. metrics says what each is called
+// and what it counts.
 type counters struct {
 	punts        [16]uint64 // by pipeline.Reason
 	malformed    [packet.NumReasons]uint64
@@ -47,114 +51,112 @@ type counters struct {
 	announcements  uint64
 }
 
-// CounterInfo documents a counter, or a family of them whose names go on with a
-// bounded word.
-type CounterInfo struct{ Name, Counts string }
-
-// CounterInfos lists what Counters returns.
-func CounterInfos() []CounterInfo {
-	return []CounterInfo{
-		{"punt-REASON", "packets that switches sent to the controller and the core handled, by reason"},
-		{"punt-stray", "of these, those from a place that is in no network any more"},
-		{"malformed-REASON", "frames dropped because they break a rule of their standard"},
-		{"station-VERDICT", "what became of MACs that were heard"},
-		{"binding-VERDICT", "what became of addresses that were heard"},
-		{"not-learned-REASON", "frames that taught no address, and why"},
-		{"question-VERDICT", "questions that the switch could not answer"},
-		{"search-VERDICT", "questions for unknown addresses"},
-		{"search-requests", "requests put on the wire by searches"},
-		{"search-unanswered", "searches that found nobody"},
-		{"search-released", "waiting askers that were answered because the address was found"},
-		{"flooded", "packet-outs to every port of a network, one per switch"},
-		{"directed", "requests that were handed to the owner alone"},
-		{"probe-requests", "questions to owners that are doubted, contested, or asked for an operator"},
-		{"refresh-requests", "questions by unicast to silent owners, which keep their bindings fresh"},
-		{"binding-forgotten", "bindings that went because nobody answered for them, or their place left the network"},
-		{"station-idle", "MACs without an address that were forgotten because they sent nothing for the age limit of their network"},
-		{"decision-KIND-REASON", "decisions about addresses, as isat watch tells them"},
-		{"switch-errors", "error messages from switches"},
-		{"held", "routed packets that stopped because their next hop is not known; what became of them follows"},
-		{"held-resumed", "sent on their way"},
-		{"held-dropped-REASON", "made room for younger ones: too many for one next hop, too much memory in all"},
-		{"held-expired", "their time was over"},
-		{"held-refused", "their next hop could not be searched, because too many searches are under way"},
-		{"held-unanswered", "nobody answers for their next hop"},
-		{"held-lost", "their switch or router was gone when they were to go on"},
-		{"rate-passed", "packets that a rate limit let through"},
-		{"rate-limited", "packets that a rate limit dropped"},
-		{"composed-KIND", "packets that were made of others for a logical flow"},
-		{"compose-exempt-REASON", "packets about which no ICMP error may be sent"},
-		{"unreachable-told", "ICMP errors because nobody answers for a next hop"},
-		{"router-advertisements", "router advertisements, periodic or solicited"},
-		{"router-announcements", "announcements of routers' addresses, at uplinks and after a change of MAC"},
-	}
-}
-
-// Counters returns every counter that is not zero, by name.
+// Counters returns every counter that is not zero, by the name that the status
+// shows.
 func (c *Core) Counters() map[string]uint64 {
-	n := &c.counters
 	out := make(map[string]uint64)
-	put := func(name string, v uint64) {
-		if v != 0 {
-			out[name] = v
-		}
-	}
-	for _, r := range pipeline.Reasons() {
-		put("punt-"+r.String(), n.punts[r])
-	}
-	for r := range packet.NumReasons {
-		put("malformed-"+packet.Reason(r).String(), n.malformed[r])
-	}
-	for v := binding.Known; v < binding.NumVerdicts; v++ {
-		put("station-"+v.String(), n.stations[v])
-		put("binding-"+v.String(), n.bindings[v])
-	}
-	for t := resolve.TeachesNothing; t <= resolve.TeachesBadAddress; t++ {
-		put("not-learned-"+t.String(), n.teaching[t])
-	}
-	for a := resolve.Answered; a <= resolve.OwnerOnly; a++ {
-		put("question-"+a.String(), n.answering[a])
-	}
-	for a := resolve.Started; a <= resolve.RefusedNet; a++ {
-		put("search-"+a.String(), n.asking[a])
-	}
-	put("punt-stray", n.stray)
-	put("search-requests", n.solicits)
-	put("search-unanswered", n.unanswered)
-	put("search-released", n.released)
-	put("flooded", n.flooded)
-	put("directed", n.directed)
-	put("probe-requests", n.probes)
-	put("refresh-requests", n.refreshes)
-	put("station-idle", n.idleStations)
-	put("binding-forgotten", n.forgotten)
-	for d := range numDecisions {
-		put("decision-"+string(decisions[d].kind)+"-"+decisions[d].reason, n.decisions[d])
-	}
-	put("switch-errors", n.switchErrors)
-	n.putRouting(put)
+	view.PutCounters(out, c.counters.metrics())
 	return out
 }
 
-// putRouting puts the counters of routed packets.
-func (n *counters) putRouting(put func(string, uint64)) {
-	put("held", n.held)
-	put("held-resumed", n.resumed)
-	put("held-dropped-next-hop", n.heldDropped[0])
-	put("held-dropped-memory", n.heldDropped[1])
-	put("held-expired", n.heldExpired)
-	put("held-refused", n.heldRefused)
-	put("held-unanswered", n.heldUnanswered)
-	put("held-lost", n.heldLost)
-	put("rate-passed", n.passed)
-	put("rate-limited", n.limited)
-	for op := logical.OpComposeARP; op <= logical.OpComposeICMP6; op++ {
-		put("composed-"+op.String(), n.composed[op])
+// metrics describes every counter, with its number. Every set of labels is bounded:
+// never an address among them.
+func (n *counters) metrics() []view.Metric {
+	return slices.Concat(n.puntMetrics(), n.bindingMetrics(), n.searchMetrics(), n.holdMetrics(), n.routerMetrics())
+}
+
+func (n *counters) puntMetrics() []view.Metric {
+	return []view.Metric{
+		family("isat_punts_total", "punt", "packets that switches sent to the controller and the core handled", "reason",
+			pipeline.Reasons(), n.punts[:]),
+		view.Count("isat_punts_stray_total", "punt-stray", "of the punts, those from a place that is in no network any more", n.stray),
+		family("isat_malformed_frames_total", "malformed", "frames dropped because they break a rule of their standard", "reason",
+			span(packet.ReasonNone+1, packet.Reason(packet.NumReasons-1)), n.malformed[:]),
+		view.Count("isat_switch_errors_total", "switch-errors", "error messages from switches that the core was told of", n.switchErrors),
 	}
-	for e := range packet.NumExemptions {
-		put("compose-exempt-"+packet.Exemption(e).String(), n.exempt[e])
+}
+
+func (n *counters) bindingMetrics() []view.Metric {
+	verdicts := span(binding.Known, binding.NumVerdicts-1)
+	return []view.Metric{
+		family("isat_macs_heard_total", "station", "what became of MACs that were heard", "verdict", verdicts, n.stations[:]),
+		family("isat_addresses_heard_total", "binding", "what became of addresses that were heard", "verdict", verdicts, n.bindings[:]),
+		family("isat_frames_not_learned_total", "not-learned", "frames that taught no address, and why", "reason",
+			span(resolve.TeachesNothing, resolve.TeachesBadAddress), n.teaching[:]),
+		view.Count("isat_bindings_forgotten_total", "binding-forgotten",
+			"bindings that went because nobody answered for them, or their place left the network", n.forgotten),
+		view.Count("isat_stations_idle_total", "station-idle",
+			"MACs without an address that were forgotten because they sent nothing for the age limit of their network", n.idleStations),
+		decisionMetric(&n.decisions),
 	}
-	put("unreachable-told", n.icmpErrors)
-	put("router-advertisements", n.advertisements)
-	put("router-announcements", n.announcements)
+}
+
+func (n *counters) searchMetrics() []view.Metric {
+	return []view.Metric{
+		family("isat_questions_total", "question", "questions that the switch could not answer", "verdict",
+			span(resolve.Answered, resolve.OwnerOnly), n.answering[:]),
+		family("isat_search_questions_total", "search", "questions for unknown addresses", "verdict",
+			span(resolve.Started, resolve.RefusedNet), n.asking[:]),
+		view.Count("isat_search_requests_total", "search-requests", "requests put on the wire by searches", n.solicits),
+		view.Count("isat_searches_unanswered_total", "search-unanswered", "searches that found nobody", n.unanswered),
+		view.Count("isat_askers_released_total", "search-released", "waiting askers that were answered because the address was found", n.released),
+		view.Count("isat_floods_total", "flooded", "packet-outs to every port of a network, one per switch", n.flooded),
+		view.Count("isat_directed_requests_total", "directed", "requests that were handed to the owner alone", n.directed),
+		view.Count("isat_probe_requests_total", "probe-requests",
+			"questions to owners that are doubted, contested, or asked for an operator", n.probes),
+		view.Count("isat_refresh_requests_total", "refresh-requests",
+			"questions by unicast to silent owners, which keep their bindings fresh", n.refreshes),
+	}
+}
+
+// holdMetrics are those of packets that wait, or are limited.
+func (n *counters) holdMetrics() []view.Metric {
+	return []view.Metric{
+		view.Count("isat_held_packets_total", "held", "routed packets that stopped because their next hop is not known", n.held),
+		view.CountBy("isat_held_packets_ended_total", "held", "what became of packets that were held: sent on their way (resumed), "+
+			"made room for younger ones of their next hop or in all (dropped), waited too long (expired), had a next hop that could not be "+
+			"searched (refused) or does not answer (unanswered), or their switch or router was gone (lost)", "outcome",
+			[]string{"resumed", "dropped-next-hop", "dropped-memory", "expired", "refused", "unanswered", "lost"},
+			n.resumed, n.heldDropped[0], n.heldDropped[1], n.heldExpired, n.heldRefused, n.heldUnanswered, n.heldLost),
+		view.CountBy("isat_rate_limit_packets_total", "rate", "packets that met a rate limit, and whether it let them through", "verdict",
+			[]string{"passed", "limited"}, n.passed, n.limited),
+	}
+}
+
+func (n *counters) routerMetrics() []view.Metric {
+	return []view.Metric{
+		family("isat_composed_packets_total", "composed", "packets that were made of others for a logical flow", "kind",
+			span(logical.OpComposeARP, logical.OpComposeICMP6), n.composed[:]),
+		family("isat_compose_exempt_total", "compose-exempt", "packets about which no ICMP error may be sent", "reason",
+			span(packet.ExemptNone+1, packet.Exemption(packet.NumExemptions-1)), n.exempt[:]),
+		view.Count("isat_unreachable_errors_total", "unreachable-told", "ICMP errors because nobody answers for a next hop", n.icmpErrors),
+		view.Count("isat_router_advertisements_total", "router-advertisements", "router advertisements, periodic or solicited", n.advertisements),
+		view.Count("isat_router_announcements_total", "router-announcements",
+			"announcements of routers' addresses, at uplinks and after a change of MAC", n.announcements),
+	}
+}
+
+// word is a value of a small enumeration with names.
+type word interface {
+	~uint8
+	fmt.Stringer
+}
+
+// family is a view.CountBy whose words are those of an enumeration, which the
+// numbers are indexed by.
+func family[W word](name, short, help, label string, words []W, byWord []uint64) view.Metric {
+	var names []string
+	var numbers []uint64
+	for _, w := range words {
+		names, numbers = append(names, w.String()), append(numbers, byWord[w])
+	}
+	return view.CountBy(name, short, help, label, names, numbers...)
+}
+
+// span lists the values from first to last.
+func span[W word](first, last W) (list []W) {
+	for v := int(first); v <= int(last); v++ {
+		list = append(list, W(v))
+	}
+	return list
 }

@@ -171,3 +171,22 @@ func (c *Core) placeNames(at place) (sw, port string) {
 	}
 	return sw, port
 }
+
+// decisionMetric counts decisions by what events of them say. Two that are of one
+// kind for one reason are one number: of an address, and of all those of a MAC.
+func decisionMetric(counts *[numDecisions]uint64) view.Metric {
+	m := view.Metric{Name: "isat_events_total", Short: "decision", Help: "decisions about addresses, as events tell them",
+		Labels: []string{"kind", "reason"}}
+	at := make(map[[2]string]int)
+	for d, info := range decisions {
+		labels := [2]string{string(info.kind), info.reason}
+		i, ok := at[labels]
+		if !ok {
+			i = len(m.Values)
+			at[labels] = i
+			m.Values = append(m.Values, view.Sample{Labels: labels[:]})
+		}
+		m.Values[i].Value += float64(counts[d])
+	}
+	return m
+}

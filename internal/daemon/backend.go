@@ -26,28 +26,9 @@ func (b backend) Status(ctx context.Context) (status view.Status, err error) {
 	status.Version, status.Started, status.Listen, status.Intent = d.config.Version, d.started, d.listen, d.config.IntentFile
 	status.Memory = residentMemory()
 	if status.Counters != nil {
-		d.addCounters(status.Counters)
+		view.PutCounters(status.Counters, d.counters())
 	}
 	return status, err
-}
-
-// addCounters adds what is counted outside of the core.
-func (d *daemon) addCounters(counters map[string]uint64) {
-	put := func(name string, v uint64) {
-		if v != 0 {
-			counters[name] += v
-		}
-	}
-	put("punt-dropped", d.dropped.Load())
-	put("question-answered-at-once", d.sessions.answers())
-	n := d.switches.Counters()
-	put("openflow-packet-ins", n.PacketIns.Load())
-	put("openflow-packet-outs", n.PacketOuts.Load())
-	put("openflow-flow-mods", n.FlowMods.Load())
-	put("openflow-malformed", n.Malformed.Load())
-	put("openflow-errors", n.Errors.Load())
-	put("openflow-refused", n.Refused.Load())
-	put("openflow-replaced", n.Replaced.Load())
 }
 
 // residentMemory is the second field of statm, in bytes (proc(5)); 0 where

@@ -19,6 +19,7 @@ import (
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/metrics"
 	"github.com/isat-sdn/isat/internal/ofconn"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
@@ -73,7 +74,9 @@ func Run(ctx context.Context, config Config) error {
 	for _, l := range listeners {
 		tasks.Go(func() error { return d.switches.Serve(ctx, l) })
 	}
-	tasks.Go(func() error { return api.Serve(ctx, apiListener, api.New(backend{d}, api.Options{})) })
+	tasks.Go(func() error {
+		return api.Serve(ctx, apiListener, api.New(backend{d}, api.Options{Metrics: metrics.Handler(config.Version, d.measure)}))
+	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/isat-sdn/isat/internal/client"
 	"github.com/isat-sdn/isat/internal/lab"
 	"github.com/isat-sdn/isat/packet"
 )
@@ -285,7 +284,6 @@ func TestDemoKept(t *testing.T) {
 	if list, err := lab.List(config.Base); err != nil || len(list) != 1 || list[0].State != "up" {
 		t.Errorf("the lab is not up: %+v, %v", list, err)
 	}
-	documentedCounters(t, c.API)
 	if err := Run(t.Context(), config); err == nil || !strings.Contains(err.Error(), "isat demo --stop --name t-demo-keep") {
 		t.Errorf("a second demo: %v", err)
 	}
@@ -300,37 +298,6 @@ func TestDemoKept(t *testing.T) {
 	}
 	if err := Stop(config); !errors.Is(err, lab.ErrNotUp) {
 		t.Errorf("stopped twice: %v", err)
-	}
-}
-
-// documentedCounters checks that docs/counters.md says what each counter is
-// that a running isat shows.
-func documentedCounters(t *testing.T, api string) {
-	t.Helper()
-	c, err := client.New(api)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	status, err := c.Status(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile("../../docs/counters.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range status.Counters {
-		if strings.Contains(string(text), "`"+name+"`") {
-			continue
-		}
-		family, word, _ := strings.Cut(name, "-")
-		if rest, ok := strings.CutPrefix(name, "not-learned-"); ok {
-			family, word = "not-learned", rest
-		}
-		if !strings.Contains(string(text), "`"+family+"-") || !strings.Contains(string(text), "`"+word+"`") {
-			t.Errorf("docs/counters.md does not say what %s counts", name)
-		}
 	}
 }
 

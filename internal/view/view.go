@@ -131,7 +131,7 @@ type Status struct {
 	Held      int               `json:"held" doc:"Routed packets waiting for their next hop"`
 	HeldBytes int               `json:"heldBytes" doc:"Memory that they take, in octets"`
 	Silent    int               `json:"silent" doc:"Addresses remembered as silent"`
-	Counters  map[string]uint64 `json:"counters" doc:"Events since the start, by name; see docs/counters.md"`
+	Counters  map[string]uint64 `json:"counters" doc:"Events since the start, by name; see docs/metrics.md"`
 	Memory    uint64            `json:"memory" doc:"Resident memory in bytes"`
 }
 
