@@ -130,6 +130,8 @@ func TestBindingFilters(t *testing.T) {
 		{"ip=::ffff:10.0.0.1", "default 10.0.0.1"},
 		{"ip=fd00::/8", "default fd00::2"},
 		{"ip=10.0.0.0/31", "default 10.0.0.1"},
+		{"state=stale", "default fd00::2"},
+		{"origin=arp&state=reachable", "default 10.0.0.1,default 10.0.0.2"},
 		{"limit=2", "blue 10.0.0.2,default 10.0.0.1"},
 		{"after=default/0/10.0.0.1", "default 10.0.0.2,default fd00::2"},
 	} {
@@ -170,6 +172,16 @@ func TestErrorsAreProblemDocumentsOfOneLine(t *testing.T) {
 		{shared, nil, "GET", "/v1/bindings?after=zz", "", 400, `read cursor "zz": it is not one that a list returned as next`},
 		{shared, nil, "GET", "/v1/bindings?after=a/b/c", "", 400, `read cursor "a/b/c": "b" is not a VLAN`},
 		{shared, nil, "GET", "/v1/bindings?limit=0", "", 422, "validation failed"},
+		{shared, nil, "GET", "/v1/bindings?origin=stork", "", 400, `"stork" is no origin of a binding: there are ` + strings.Join(api.BindingWords("Origin"), ", ")},
+		{shared, nil, "GET", "/v1/watch/ports?state=stale", "", 400, "state and origin are of bindings, and not of ports"},
+		{shared, nil, "GET", "/v1/events?kind=party", "", 422, "validation failed"},
+		{shared, nil, "GET", "/v1/events?since=yesterday", "", 400, `"yesterday" is not a time such as 90s, 10m or 2h`},
+		{shared, nil, "GET", "/v1/events?since=-1s", "", 400, `"-1s" is not a time such as 90s, 10m or 2h`},
+		{shared, nil, "GET", "/v1/watch/events?network=green", "", 404, `network "green" is not known: the networks are in "isat get networks"`},
+		{shared, nil, "POST", "/v1/flush", `{}`, 400, "it is not said which bindings are meant: give an address, a network, a switch or port, or all"},
+		{shared, nil, "POST", "/v1/flush", `{"all":true,"ip":"10.0.0.1"}`, 400, "all means every binding, and something narrower is given, too: leave one of them out"},
+		{shared, nil, "POST", "/v1/flush", `{"port":"h9"}`, 404, `no switch has a port "h9": the ports are in "isat get ports"`},
+		{shared, nil, "POST", "/v1/duplicates/clear", `{"ip":"fe80::1%eth0"}`, 400, `"fe80::1%eth0" is not an IP address`},
 		{shared, nil, "GET", "/v1/watch/cats", "", 422, "validation failed"},
 		{shared, nil, "GET", "/v1/watch/bindings?network=green", "", 404, `network "green" is not known: the networks are in "isat get networks"`},
 		{shared, nil, "GET", "/v1/explain?ip=10.0.0.256", "", 400, `"10.0.0.256" is not an IP address`},
@@ -204,6 +216,10 @@ func TestErrorsAreProblemDocumentsOfOneLine(t *testing.T) {
 		{failing, errors.New("out of paper"), "GET", "/v1/bindings", "", 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/explain?ip=10.0.0.1", "", 500, "out of paper"},
 		{failing, errors.New("out of paper"), "GET", "/v1/watch/ports", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "GET", "/v1/watch/events", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "GET", "/v1/events", "", 500, "out of paper"},
+		{failing, errors.New("out of paper"), "POST", "/v1/flush", `{"all":true}`, 500, "out of paper"},
+		{failing, errors.New("out of paper"), "POST", "/v1/duplicates/clear", `{"all":true}`, 500, "out of paper"},
 	} {
 		c.backend.Change(func() { c.backend.Err = c.err })
 		s := serve(t, c.backend)

@@ -50,6 +50,17 @@ type Backend interface {
 	// changes. The channel is closed when the watcher is too slow or ctx
 	// ends.
 	Watch(ctx context.Context, k view.Kind) (<-chan view.Change, error)
+	// Events returns the events that are remembered, oldest first.
+	Events(ctx context.Context) ([]view.Event, error)
+	// WatchEvents is Events, and then those that happen and match the filter.
+	// The channel is closed when the watcher is too slow or ctx ends.
+	WatchEvents(ctx context.Context, f EventFilter) (past []view.Event, next <-chan view.Event, err error)
+	// Flush doubts what was learned in the scope: owners are asked, and what
+	// nobody answers for goes. It returns how many bindings that are.
+	Flush(ctx context.Context, s Scope) (int, error)
+	// ClearDuplicates releases the frozen bindings of the scope, and returns
+	// how many those were.
+	ClearDuplicates(ctx context.Context, s Scope) (int, error)
 }
 
 // Filter narrows a list. Empty fields do not restrict. The API passes a
@@ -63,6 +74,8 @@ type Filter struct {
 	Port    string
 	MAC     string
 	IP      string
+	// State and Origin are of bindings alone.
+	State, Origin string
 	// Limit is the largest number of objects to return, 0 for all.
 	Limit int
 	// After is the cursor of the last object that the caller has seen.
@@ -75,6 +88,17 @@ type Target struct {
 	Network string
 	VLAN    uint16
 	IP      netip.Addr
+}
+
+// Scope says which bindings an operator means: all that fit its fields, of which
+// empty ones do not restrict. The API passes a backend only checked values, Port
+// only with Switch. An IP in more than one network, none of which is named, is
+// ErrConflict, and one that is not known is ErrNotFound.
+type Scope struct {
+	Network string
+	IP      netip.Addr
+	Switch  string
+	Port    string
 }
 
 // FlowQuery says which flows are listed. The API passes a backend only checked

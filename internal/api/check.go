@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"net"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/isat-sdn/isat/internal/view"
 )
@@ -39,7 +41,24 @@ func (h *handlers) check(ctx context.Context, f Filter) (Filter, error) {
 			f.IP = p.Addr().String()
 		}
 	}
-	return f, nil
+	if err := checkWord("State", f.State); err != nil {
+		return f, err
+	}
+	return f, checkWord("Origin", f.Origin)
+}
+
+// BindingWords lists the values of a field of view.Binding.
+func BindingWords(field string) []string {
+	f, _ := reflect.TypeFor[view.Binding]().FieldByName(field)
+	return strings.Split(f.Tag.Get("enum"), ",")
+}
+
+// checkWord refuses what can't be the value of a field of view.Binding.
+func checkWord(field, s string) error {
+	if words := BindingWords(field); s != "" && !slices.Contains(words, s) {
+		return Errorf(ErrInvalid, "%q is no %s of a binding: there are %s", s, strings.ToLower(field), strings.Join(words, ", "))
+	}
+	return nil
 }
 
 // networkName accepts the name or the number of a network.

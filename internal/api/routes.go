@@ -35,11 +35,22 @@ type ListParams struct {
 	IP   string `query:"ip" doc:"Only this address, or the addresses of this prefix" example:"10.0.0.0/24"`
 }
 
+// BindingParams narrow a list of bindings.
+type BindingParams struct {
+	State  string `query:"state" doc:"Only bindings in this state" example:"stale"`
+	Origin string `query:"origin" doc:"Only bindings of this origin" example:"static"`
+}
+
 // PageParams choose a page of a list.
 type PageParams struct {
 	ListParams
 	Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The most objects to return"`
 	After string `query:"after" doc:"Continue behind this cursor, which an earlier answer gave as next"`
+}
+
+type bindingsParams struct {
+	PageParams
+	BindingParams
 }
 
 // TargetBody names the address of a search or a probe.
@@ -78,6 +89,8 @@ func register(a huma.API, b Backend) {
 		"Answers with found=false if the owner is silent, and 404 if no owner is known."), h.probe)
 	registerFlows(a, h)
 	registerWatch(a, h)
+	registerEvents(a, h)
+	registerOperate(a, h)
 }
 
 func get(id, path, tag, summary string) huma.Operation {
@@ -160,23 +173,25 @@ func (h *handlers) policies(ctx context.Context, _ *struct{}) (*output[Page[view
 	return reply(pageOf(list, "")), nil
 }
 
-func (h *handlers) bindings(ctx context.Context, p *PageParams) (*output[Page[view.Binding]], error) {
-	return listPage(ctx, h, p, h.backend.Bindings, SelectBindings, BindingCursor)
+func (h *handlers) bindings(ctx context.Context, p *bindingsParams) (*output[Page[view.Binding]], error) {
+	f := p.filter()
+	f.State, f.Origin = p.State, p.Origin
+	return listPage(ctx, h, f, &p.PageParams, h.backend.Bindings, SelectBindings, BindingCursor)
 }
 
 func (h *handlers) stations(ctx context.Context, p *PageParams) (*output[Page[view.Station]], error) {
-	return listPage(ctx, h, p, h.backend.Stations, SelectStations, StationCursor)
+	return listPage(ctx, h, p.filter(), p, h.backend.Stations, SelectStations, StationCursor)
 }
 
 // listPage asks for one object more than the page holds, to know whether there
 // is a next page.
 func listPage[T any](
-	ctx context.Context, h *handlers, p *PageParams,
+	ctx context.Context, h *handlers, f Filter, p *PageParams,
 	list func(context.Context, Filter) ([]T, error),
 	sel func([]T, Filter) ([]T, error),
 	cursorOf func(T) string,
 ) (*output[Page[T]], error) {
-	f, err := h.check(ctx, p.filter())
+	f, err := h.check(ctx, f)
 	if err != nil {
 		return nil, problem(err)
 	}

@@ -145,7 +145,8 @@ func parsePrefix(s string) (netip.Prefix, error) {
 }
 
 func (m *matcher) empty() bool {
-	return m.Network == "" && m.Switch == "" && m.Port == "" && m.MAC == "" && m.IP == ""
+	return m.Network == "" && m.Switch == "" && m.Port == "" && m.MAC == "" && m.IP == "" &&
+		m.State == "" && m.Origin == ""
 }
 
 func is(want, have string) bool { return want == "" || want == have }
@@ -159,7 +160,8 @@ func (m *matcher) holds(ip string) bool {
 }
 
 func (m *matcher) binding(b *view.Binding) bool {
-	return is(m.Network, b.Network) && is(m.Switch, b.Switch) && is(m.Port, b.Port) && is(m.MAC, b.MAC) && m.holds(b.IP)
+	return is(m.Network, b.Network) && is(m.Switch, b.Switch) && is(m.Port, b.Port) && is(m.MAC, b.MAC) && m.holds(b.IP) &&
+		is(m.State, b.State) && is(m.Origin, b.Origin)
 }
 
 func (m *matcher) station(s *view.Station) bool {

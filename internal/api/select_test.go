@@ -86,10 +86,10 @@ func (r *recorder) SetWriteDeadline(time.Time) error { return nil }
 func TestWatchIsKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &recorder{ResponseWriter: httptest.NewRecorder()}
-		s := &stream{w: w, control: http.NewResponseController(w), narrow: newNarrower(Filter{})}
+		s := &stream[view.Change]{w: w, control: http.NewResponseController(w), name: EventChange, pass: newNarrower(Filter{}).pass}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*keepalive+time.Second)
 		defer cancel()
-		if err := s.run(ctx, make(chan view.Change), keepalive); err != nil {
+		if err := s.run(ctx, nil, make(chan view.Change), keepalive); err != nil {
 			t.Fatal(err)
 		}
 		want := ": watching\n\n: alive\n\n: alive\n\nevent: end\ndata: {\"reason\":\"isat is stopping\"}\n\n"

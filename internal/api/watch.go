@@ -18,6 +18,7 @@ import (
 // Names of the server-sent events of a watch.
 const (
 	EventChange = "change" // data is a view.Change
+	EventEvent  = "event"  // data is a view.Event
 	EventEnd    = "end"    // data is an End; the last event of a stream
 )
 
@@ -37,6 +38,7 @@ const (
 type watchParams struct {
 	Kind string `path:"kind" enum:"switches,ports,networks,bindings,stations" doc:"What to watch"`
 	ListParams
+	BindingParams
 }
 
 func registerWatch(a huma.API, h *handlers) {
@@ -55,17 +57,27 @@ func registerWatch(a huma.API, h *handlers) {
 	op.Description = "A stream of server-sent events. First every present object comes as added, then every change. " +
 		"The data of an event named change is a Change. A last event named end says why the daemon ended the stream: " +
 		"a watcher that reads too slowly is cut off and has to start again. Comments keep the connection alive."
-	op.Responses = map[string]*huma.Response{"200": {
-		Description: "Events",
-		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{
-			Description: "The data of one event", OneOf: []*huma.Schema{change, end},
-		}}},
-	}}
+	op.Responses = eventStream(change, end)
 	huma.Register(a, op, h.watch)
 }
 
+// eventStream describes a stream of server-sent events with such data.
+func eventStream(data ...*huma.Schema) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {
+		Description: "Events",
+		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{
+			Description: "The data of one event", OneOf: data,
+		}}},
+	}}
+}
+
 func (h *handlers) watch(ctx context.Context, p *watchParams) (*huma.StreamResponse, error) {
-	f, err := h.check(ctx, p.filter())
+	f := p.filter()
+	f.State, f.Origin = p.State, p.Origin
+	if view.Kind(p.Kind) != view.KindBinding && (f.State != "" || f.Origin != "") {
+		return nil, problem(Errorf(ErrInvalid, "state and origin are of bindings, and not of %s", p.Kind))
+	}
+	f, err := h.check(ctx, f)
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -74,29 +86,41 @@ func (h *handlers) watch(ctx context.Context, p *watchParams) (*huma.StreamRespo
 	if err != nil {
 		return nil, problem(err)
 	}
+	return streamed(EventChange, nil, changes, newNarrower(f).pass), nil
+}
+
+// streamed answers with a stream of what was and what comes, as events of that name,
+// as far as pass, which may alter it, lets it.
+func streamed[T any](name string, past []T, next <-chan T, pass func(*T) bool) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		hc.SetHeader("Content-Type", "text/event-stream")
 		hc.SetHeader("Cache-Control", "no-store")
 		_, w := humago.Unwrap(hc)
-		s := &stream{w: w, control: http.NewResponseController(w), narrow: newNarrower(f)}
+		s := &stream[T]{w: w, control: http.NewResponseController(w), name: name, pass: pass}
 		// An error means that the client is gone: there is nobody to tell.
-		_ = s.run(hc.Context(), changes, keepalive)
-	}}, nil
+		_ = s.run(hc.Context(), past, next, keepalive)
+	}}
 }
 
 // stream writes one watch.
-type stream struct {
+type stream[T any] struct {
 	w       io.Writer
 	control *http.ResponseController
-	narrow  *narrower
+	name    string // of its events
+	pass    func(*T) bool
 }
 
-func (s *stream) run(ctx context.Context, changes <-chan view.Change, idle time.Duration) error {
+func (s *stream[T]) run(ctx context.Context, past []T, next <-chan T, idle time.Duration) error {
 	// The connection may serve another request afterwards.
 	defer func() { _ = s.control.SetWriteDeadline(time.Time{}) }()
 	// The headers go out at once: a client of an empty list waits for them.
 	if err := s.write(": watching\n\n"); err != nil {
 		return err
+	}
+	for i := range past {
+		if err := s.item(&past[i]); err != nil {
+			return err
+		}
 	}
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
@@ -108,7 +132,7 @@ func (s *stream) run(ctx context.Context, changes <-chan view.Change, idle time.
 			if err := s.write(": alive\n\n"); err != nil {
 				return err
 			}
-		case c, ok := <-changes:
+		case item, ok := <-next:
 			if !ok {
 				reason := "the watcher was too slow: start it again"
 				if ctx.Err() != nil {
@@ -116,18 +140,22 @@ func (s *stream) run(ctx context.Context, changes <-chan view.Change, idle time.
 				}
 				return s.event(EventEnd, End{Reason: reason})
 			}
-			if !s.narrow.pass(&c) {
-				continue
-			}
-			if err := s.event(EventChange, c); err != nil {
+			if err := s.item(&item); err != nil {
 				return err
 			}
-			tick.Reset(idle)
 		}
 	}
 }
 
-func (s *stream) event(name string, data any) error {
+// item writes one item, if it passes.
+func (s *stream[T]) item(item *T) error {
+	if !s.pass(item) {
+		return nil
+	}
+	return s.event(s.name, item)
+}
+
+func (s *stream[T]) event(name string, data any) error {
 	text, err := json.Marshal(data)
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", name, err)
@@ -135,7 +163,7 @@ func (s *stream) event(name string, data any) error {
 	return s.write("event: " + name + "\ndata: " + string(text) + "\n\n")
 }
 
-func (s *stream) write(text string) error {
+func (s *stream[T]) write(text string) error {
 	if err := s.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}

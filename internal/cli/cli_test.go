@@ -109,6 +109,8 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 //
 //	backend await N                watches under way
 //	backend publish KIND TYPE N    change the Nth object of the list
+//	backend happen JSON            something happens to an address
+//	backend scope TEXT             what the last operation is about
 //	backend end                    end the watches
 //	backend many N                 have N bindings
 //	backend fail TEXT              answer everything with this error
@@ -134,6 +136,14 @@ func backendCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("kind %s cannot be published", c.Kind)
 		}
 		b.Publish(c)
+	case "happen":
+		var e view.Event
+		ts.Check(json.Unmarshal([]byte(args[1]), &e))
+		b.Happen(e)
+	case "scope":
+		if scopes := b.Scopes(); len(scopes) == 0 || scopes[len(scopes)-1] != args[1] {
+			ts.Fatalf("the scope of the last operation is not %q: %q", args[1], scopes)
+		}
 	case "end":
 		b.EndWatches()
 	case "many":

@@ -102,7 +102,7 @@ func resources() []resource {
 				return c.Policies(ctx)
 			},
 			policyColumns())),
-		resourceOf(view.KindBinding, "List bindings: which MAC an address has, and where", []string{"binding", "b"}, place,
+		resourceOf(view.KindBinding, "List bindings: which MAC an address has, and where", []string{"binding", "b"}, append([]string{"state", "origin"}, place...),
 			func(ctx context.Context, c *client.Client, f api.Filter) ([]view.Binding, error) {
 				return c.Bindings(ctx, f)
 			},

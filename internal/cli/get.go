@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ func newGetCommand(a *app) *cobra.Command {
 		Example: `  isat get bindings --network blue
   isat get ports -o wide
   isat get switches -o json | jq -r '.[].id'
+  isat get bindings --state duplicate
   isat get bindings -w`,
 	})
 	for _, r := range resources() {
@@ -81,6 +83,13 @@ func (a *app) addFilter(cmd *cobra.Command, f *api.Filter, names []string) {
 	add("port", &f.Port, "only this port, by `NAME`")
 	add("mac", &f.MAC, "only this `MAC`")
 	add("ip", &f.IP, "only this address or prefix `IP`")
+	add("state", &f.State, "only bindings in this `STATE`: "+strings.Join(api.BindingWords("State"), ", "))
+	add("origin", &f.Origin, "only bindings of this `ORIGIN`: "+strings.Join(api.BindingWords("Origin"), ", "))
+	for name, field := range map[string]string{"state": "State", "origin": "Origin"} {
+		if slices.Contains(names, name) {
+			complete(cmd, name, cobra.FixedCompletions(api.BindingWords(field), cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
 	if slices.Contains(names, "network") {
 		complete(cmd, "network", a.completeNetworks())
 	}

@@ -19,6 +19,7 @@ const (
 	outputWide  = "wide"
 	outputJSON  = "json"
 	outputYAML  = "yaml"
+	outputLines = "lines"
 )
 
 // outputFlag is a --output flag that accepts only some values.
@@ -95,11 +96,11 @@ const (
 // paint returns the colour of a word that says how something is.
 func paint(word string) string {
 	switch word {
-	case "connected", "up", "reachable", "added":
+	case "connected", "up", "reachable", "added", "learned", "confirmed", "released":
 		return green
-	case "syncing", "stale", "modified":
+	case "syncing", "stale", "modified", "silent", "probing", "doubted", "moved", "asked":
 		return yellow
-	case "away", "down", "absent", "deleted":
+	case "away", "down", "absent", "deleted", "duplicate", "expired", "removed", "refused", "defended":
 		return red
 	}
 	return ""

@@ -69,6 +69,7 @@ or make a network to try it on ("isat lab").`,
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupAsk, Title: "See and ask:"},
+		&cobra.Group{ID: groupOperate, Title: "Do by hand:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"},
 	)
 	root.SetHelpCommandGroupID(groupOther)
@@ -81,15 +82,17 @@ or make a network to try it on ("isat lab").`,
 	}
 	add(groupRun, newRunCommand(), newLabCommand(), newDemoCommand())
 	add(groupAsk, newStatusCommand(a), newGetCommand(a), newResolveCommand(a), newProbeCommand(a), newExplainCommand(a),
-		newFlowsCommand(a), newTraceCommand(a))
+		newFlowsCommand(a), newTraceCommand(a), newWatchCommand(a), newEventsCommand(a))
+	add(groupOperate, newFlushCommand(a), newClearCommand(a))
 	add(groupOther, newVersionCommand(), newDocsCommand(), newBenchCommand())
 	return root
 }
 
 const (
-	groupRun   = "run"
-	groupAsk   = "ask"
-	groupOther = "other"
+	groupRun     = "run"
+	groupAsk     = "ask"
+	groupOperate = "operate"
+	groupOther   = "other"
 )
 
 func defaultAPI() string {

@@ -145,6 +145,39 @@ func (c *Client) Probe(ctx context.Context, t api.Target) (view.Resolution, erro
 	return call[view.Resolution](ctx, c, http.MethodPost, "/v1/probe", nil, targetBody(t))
 }
 
+// Flush has isat doubt what was learned in a scope: owners are asked, and what nobody
+// answers for goes. It returns how many bindings that are.
+func (c *Client) Flush(ctx context.Context, s api.ScopeBody) (int, error) {
+	m, err := call[api.Meant](ctx, c, http.MethodPost, "/v1/flush", nil, s)
+	return m.Bindings, err
+}
+
+// ClearDuplicates releases the frozen addresses of a scope, and returns how many those
+// were.
+func (c *Client) ClearDuplicates(ctx context.Context, s api.ScopeBody) (int, error) {
+	m, err := call[api.Meant](ctx, c, http.MethodPost, "/v1/duplicates/clear", nil, s)
+	return m.Bindings, err
+}
+
+// Events returns what happened lately and matches, oldest first.
+func (c *Client) Events(ctx context.Context, q api.EventQuery) ([]view.Event, error) {
+	return list[view.Event](ctx, c, "/v1/events", eventQuery(q))
+}
+
+func eventQuery(q api.EventQuery) url.Values {
+	values := query(q.Filter)
+	for _, k := range q.Kinds {
+		values.Add("kind", string(k))
+	}
+	if q.Since != 0 {
+		values.Set("since", q.Since.String())
+	}
+	if q.Last != 0 {
+		values.Set("last", strconv.Itoa(q.Last))
+	}
+	return values
+}
+
 // Explain tells what isat knows of the target, once for every network that may
 // hold it if t.Network is empty.
 func (c *Client) Explain(ctx context.Context, t api.Target) ([]view.Explanation, error) {
@@ -165,7 +198,7 @@ func targetBody(t api.Target) api.TargetBody {
 func query(f api.Filter) url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{
-		"network": f.Network, "switch": f.Switch, "port": f.Port, "mac": f.MAC, "ip": f.IP, "after": f.After,
+		"network": f.Network, "switch": f.Switch, "port": f.Port, "mac": f.MAC, "ip": f.IP, "state": f.State, "origin": f.Origin, "after": f.After,
 	} {
 		if value != "" {
 			q.Set(name, value)

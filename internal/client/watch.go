@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -31,9 +32,22 @@ var ErrEnded = errors.New("watch ended")
 // without an error, and never starts again by itself, for its reader could miss
 // what happened in between.
 func (c *Client) Watch(ctx context.Context, kind view.Kind, filter api.Filter, f func(view.Change) error) error {
+	return follow(ctx, c, string(kind), api.EventChange, query(filter), decodeChange, f)
+}
+
+// WatchEvents calls f for every event from now on, or from the past on if q says since
+// when, or how many of the last. It ends as [Client.Watch] does.
+func (c *Client) WatchEvents(ctx context.Context, q api.EventQuery, f func(view.Event) error) error {
+	return follow(ctx, c, "events", api.EventEvent, eventQuery(q), decode[view.Event], f)
+}
+
+// follow reads a stream, and gives f what its events of that name carry.
+func follow[T any](
+	ctx context.Context, c *Client, what, name string, q url.Values, decode func([]byte) (T, error), f func(T) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	resp, err := c.send(ctx, http.MethodGet, "/v1/watch/"+string(kind), query(filter), nil)
+	resp, err := c.send(ctx, http.MethodGet, "/v1/watch/"+what, q, nil)
 	if err != nil {
 		return err
 	}
@@ -48,20 +62,20 @@ func (c *Client) Watch(ctx context.Context, kind view.Kind, filter api.Filter, f
 	event := ""
 	for lines.Scan() {
 		quiet.Reset(silence)
-		name, value, _ := strings.Cut(lines.Text(), ":")
+		field, value, _ := strings.Cut(lines.Text(), ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
-		case name == "event":
+		case field == "event":
 			event = value
-		case name != "data":
+		case field != "data":
 		case event == api.EventEnd:
 			return c.ended(value)
-		case event == api.EventChange:
-			change, err := decodeChange([]byte(value))
+		case event == name:
+			item, err := decode([]byte(value))
 			if err != nil {
-				return fmt.Errorf("watch %s at %s: %w", kind, c.base, err)
+				return fmt.Errorf("watch %s at %s: %w", what, c.base, err)
 			}
-			if err := f(change); err != nil {
+			if err := f(item); err != nil {
 				return err
 			}
 		}
@@ -70,9 +84,9 @@ func (c *Client) Watch(ctx context.Context, kind view.Kind, filter api.Filter, f
 		return context.Cause(ctx)
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("watch %s: the connection to isat at %s broke (%w): %w", kind, c.base, err, ErrEnded)
+		return fmt.Errorf("watch %s: the connection to isat at %s broke (%w): %w", what, c.base, err, ErrEnded)
 	}
-	return fmt.Errorf("watch %s: isat at %s closed the connection: %w", kind, c.base, ErrEnded)
+	return fmt.Errorf("watch %s: isat at %s closed the connection: %w", what, c.base, ErrEnded)
 }
 
 func (c *Client) ended(data string) error {

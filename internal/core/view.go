@@ -352,3 +352,16 @@ func (c *Core) KeysOf(ip netip.Addr, vlan uint16) []binding.Key {
 	}
 	return keys
 }
+
+// NetworksKnowing finds the networks in which an address is known, in whichever VLAN,
+// by number. It looks at every binding.
+func (c *Core) NetworksKnowing(ip netip.Addr) (numbers []uint32) {
+	addr := ip.As16()
+	for b := range c.table.Bindings {
+		if b.Addr == addr && !slices.Contains(numbers, b.Network) {
+			numbers = append(numbers, b.Network)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}

@@ -169,41 +169,15 @@ func (b backend) keysAnywhere(ctx context.Context, t api.Target) (keys []binding
 // Watch implements api.Backend.
 func (b backend) Watch(ctx context.Context, kind view.Kind) (<-chan view.Change, error) {
 	d := b.d
-	var w *watcher
+	var r *reader[view.Change]
 	var present []view.Change
 	err := d.query(ctx, func(c *core.Core) {
 		present = objects(c, kind)
-		w = d.watchers.add(c, kind)
+		r = d.changes.add(func(change *view.Change) bool { return change.Kind == kind })
+		c.Watch(true)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", kind, err)
 	}
-	out := make(chan view.Change)
-	go func() {
-		defer close(out)
-		defer d.watchers.remove(w)
-		for _, change := range present {
-			select {
-			case out <- change:
-			case <-ctx.Done():
-				return
-			}
-		}
-		for {
-			select {
-			case change, ok := <-w.changes:
-				if !ok {
-					return
-				}
-				select {
-				case out <- change:
-				case <-ctx.Done():
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out, nil
+	return d.changes.follow(ctx, r, present), nil
 }

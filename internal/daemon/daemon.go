@@ -23,6 +23,7 @@ import (
 	"github.com/isat-sdn/isat/internal/ofconn"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/view"
 )
 
 // Config is what a daemon is started with.
@@ -49,7 +50,10 @@ type daemon struct {
 	sessions    sessions
 	lastSession atomic.Uint64
 	answers     waiters
-	watchers    watchers
+	changes     feed[view.Change]
+	happened    feed[view.Event]
+	routine     atomic.Int64 // how many follow events that come with every host
+	history     history
 	switches    *ofconn.Server
 	listen      []string
 	dropped     atomic.Uint64 // punts, because the loop was behind

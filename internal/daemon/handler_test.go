@@ -29,13 +29,16 @@ func idle(t testing.TB) (*daemon, *ofconn.Session) {
 
 // know binds the address of host n, in IPv4 and IPv6.
 func know(d *daemon, n byte) {
-	segment := binding.Segment{Network: intent.DefaultNumber}
+	knowIn(d, intent.DefaultNumber, n, [16]byte{10: 0xff, 11: 0xff, 12: 10, 15: n}, address6(n))
+}
+
+// knowIn binds addresses to the MAC of host n in a network.
+func knowIn(d *daemon, network uint32, n byte, addresses ...[16]byte) {
+	segment := binding.Segment{Network: network}
 	d.table.HearStation(1, binding.StationKey{Switch: 1, Segment: segment, MAC: hostMAC(n)}, binding.PortKey(n))
-	e := binding.Evidence{Key: binding.Key{Segment: segment}, MAC: hostMAC(n), Switch: 1, Source: binding.FromNA}
-	e.Key.Addr = [16]byte{10: 0xff, 11: 0xff, 12: 10, 15: n}
-	d.table.Hear(1, e)
-	e.Key.Addr = address6(n)
-	d.table.Hear(1, e)
+	for _, a := range addresses {
+		d.table.Hear(1, binding.Evidence{Key: binding.Key{Segment: segment, Addr: a}, MAC: hostMAC(n), Switch: 1, Source: binding.FromNA})
+	}
 }
 
 func address6(n byte) [16]byte { return [16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 15: n} }
@@ -121,57 +124,61 @@ func TestPacketInsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// A watcher that does not keep up is cut off; the others go on.
-func TestSlowWatcherIsCutOff(t *testing.T) {
+func ofKind(kind view.Kind) func(*view.Change) bool {
+	return func(c *view.Change) bool { return c.Kind == kind }
+}
+
+// A reader that does not keep up is cut off; the others go on.
+func TestSlowReaderIsCutOff(t *testing.T) {
 	d, _ := idle(t)
-	slow, fast := d.watchers.add(d.core, view.KindStation), d.watchers.add(d.core, view.KindStation)
-	other := d.watchers.add(d.core, view.KindBinding)
+	slow, fast := d.changes.add(ofKind(view.KindStation)), d.changes.add(ofKind(view.KindStation))
+	other := d.changes.add(ofKind(view.KindBinding))
 	change := []core.Change{{Type: view.Added, Station: &view.Station{}}}
-	for range watcherQueue + 1 {
-		d.watchers.tell(d.core, change)
-		<-fast.changes
+	for range readerQueue + 1 {
+		d.tellChanges(change)
+		<-fast.queue
 	}
 	told := 0
-	for range slow.changes { // it is closed
+	for range slow.queue { // it is closed
 		told++
 	}
-	if told != watcherQueue || len(other.changes) != 0 {
-		t.Errorf("the slow one was told %d changes, the other %d", told, len(other.changes))
+	if told != readerQueue || len(other.queue) != 0 {
+		t.Errorf("the slow one was told %d changes, the other %d", told, len(other.queue))
 	}
-	if len(d.watchers.all) != 2 {
-		t.Errorf("%d watchers are left, want 2", len(d.watchers.all))
+	if len(d.changes.all) != 2 {
+		t.Errorf("%d readers are left, want 2", len(d.changes.all))
 	}
-	d.watchers.remove(slow)
-	d.watchers.remove(fast)
-	d.watchers.remove(other)
-	d.watchers.tell(d.core, change)
-	if len(d.watchers.all) != 0 {
-		t.Errorf("%d watchers are left", len(d.watchers.all))
+	d.changes.remove(slow)
+	d.changes.remove(fast)
+	d.changes.remove(other)
+	d.tellChanges(change)
+	if !d.changes.empty() {
+		t.Errorf("%d readers are left", len(d.changes.all))
 	}
 }
 
 // Every kind of change reaches the watchers of its kind, and of no other.
 func TestWatchersByKind(t *testing.T) {
 	d, _ := idle(t)
-	byKind := make(map[view.Kind]*watcher)
+	byKind := make(map[view.Kind]*reader[view.Change])
 	for _, kind := range view.Kinds {
-		byKind[kind] = d.watchers.add(d.core, kind)
+		byKind[kind] = d.changes.add(ofKind(kind))
 	}
 	know(d, 1)
 	for b := range d.table.Bindings {
-		d.watchers.tell(d.core, []core.Change{{Type: view.Added, Binding: b}})
+		d.tellChanges([]core.Change{{Type: view.Added, Binding: b}})
 		break
 	}
-	d.watchers.tell(d.core, []core.Change{
+	d.tellChanges([]core.Change{
 		{Type: view.Added, Station: &view.Station{}}, {Type: view.Added, Switch: &view.Switch{}},
 		{Type: view.Deleted, Port: &view.Port{}}, {Type: view.Modified, Network: &view.Network{}},
 	})
 	for kind, w := range byKind {
-		if len(w.changes) != 1 {
-			t.Errorf("%s: %d changes", kind, len(w.changes))
+		if len(w.queue) != 1 {
+			t.Errorf("%s: %d changes", kind, len(w.queue))
 			continue
 		}
-		if c := <-w.changes; c.Kind != kind || c.Object == nil {
+		if c := <-w.queue; c.Kind != kind || c.Object == nil {
 			t.Errorf("%s: %+v", kind, c)
 		}
 	}

@@ -38,6 +38,7 @@ func (d *daemon) loop(ctx context.Context) error {
 		case <-timer.C:
 		}
 		batch = d.more(batch)
+		d.core.WatchEvents(true, d.routine.Load() > 0)
 		effects := d.core.Step(time.Now(), batch...)
 		clear(batch)
 		d.carryOut(ctx, &effects, &syncs)
@@ -80,7 +81,10 @@ func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *syn
 		d.answers.answer(done)
 	}
 	if len(effects.Changes) > 0 {
-		d.watchers.tell(d.core, effects.Changes)
+		d.tellChanges(effects.Changes)
+	}
+	if len(effects.Events) > 0 {
+		d.tellEvents(effects.Events)
 	}
 	for _, n := range effects.Notes {
 		d.log.LogAttrs(ctx, n.Level, n.Text, n.Attrs...)

@@ -41,62 +41,14 @@ func (w *waiters) answer(done core.Done) {
 	}
 }
 
-// watcherQueue is how many changes may wait for a watcher. One that is further
-// behind is cut off: it asks again, and gets the present state.
-const watcherQueue = 4096
-
-// watcher is somebody who follows the changes of one kind.
-type watcher struct {
-	kind    view.Kind
-	changes chan view.Change
-}
-
-// watchers spread changes to whoever watches.
-type watchers struct {
-	mu  sync.Mutex
-	all map[*watcher]struct{}
-}
-
-// add is called on the loop.
-func (w *watchers) add(c *core.Core, kind view.Kind) *watcher {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.all == nil {
-		w.all = make(map[*watcher]struct{})
-	}
-	watcher := &watcher{kind, make(chan view.Change, watcherQueue)}
-	w.all[watcher] = struct{}{}
-	c.Watch(true)
-	return watcher
-}
-
-func (w *watchers) remove(watcher *watcher) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.all, watcher)
-}
-
-// tell is called on the loop.
-func (w *watchers) tell(c *core.Core, changes []core.Change) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.all) == 0 {
-		c.Watch(false)
+// tellChanges is called on the loop.
+func (d *daemon) tellChanges(changes []core.Change) {
+	if d.changes.empty() {
+		d.core.Watch(false)
 		return
 	}
 	for _, change := range changes {
-		v := shown(c, change)
-		for watcher := range w.all {
-			if watcher.kind != v.Kind {
-				continue
-			}
-			select {
-			case watcher.changes <- v:
-			default:
-				close(watcher.changes)
-				delete(w.all, watcher)
-			}
-		}
+		d.changes.tell(shown(d.core, change))
 	}
 }
 

@@ -25,6 +25,16 @@ const (
 var EventKinds = []EventKind{EventLearned, EventConfirmed, EventDoubted, EventMoved, EventAsked, EventSilent, EventExpired,
 	EventRemoved, EventDuplicate, EventReleased, EventRefused, EventDefended}
 
+// Routine says whether events of this kind come with every host, and not only when
+// something is odd. They are told while somebody follows them, and not remembered.
+func (k EventKind) Routine() bool {
+	switch k {
+	case EventLearned, EventConfirmed, EventAsked, EventSilent:
+		return true
+	}
+	return false
+}
+
 // Event is a decision about an address: who, where and why.
 type Event struct {
 	At      time.Time `json:"at" doc:"When it happened"`

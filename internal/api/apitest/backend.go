@@ -25,16 +25,30 @@ type Backend struct {
 	ExplanationsOf map[string][]view.Explanation
 	FlowLists      map[string]view.FlowList // by datapath id
 	Traces         map[string]view.Trace    // by packet
+	EventList      []view.Event             // those that are remembered
+	Meant          int                      // how many bindings a scope has
 	Err            error                    // if set, what every method returns
 
 	mu       sync.Mutex
 	watchers []*watcher
+	scopes   []string      // of operations, see Scopes
 	changed  chan struct{} // closed when watchers changes, nil if nobody waits
 }
 
+// watcher follows the changes of a kind, or events.
 type watcher struct {
 	kind    view.Kind
 	changes chan view.Change
+	events  chan view.Event
+	wants   func(*view.Event) bool
+}
+
+func (w *watcher) close() {
+	if w.events != nil {
+		close(w.events)
+		return
+	}
+	close(w.changes)
 }
 
 // watchBuffer is more than any test has changes, so that Publish never waits.
@@ -85,6 +99,8 @@ func New(now time.Time) *Backend {
 		PolicyList:  policies(),
 		FlowLists:   map[string]view.FlowList{s1: flowList(s1)},
 		Traces:      traces(s1),
+		EventList:   events(now),
+		Meant:       3,
 		BindingList: bindings,
 		StationList: []view.Station{
 			{Network: "default", MAC: "02:00:00:00:00:01", Switch: s1, Port: "h1", Bindings: []string{"10.0.0.1"}, Learned: ago(5 * minute)},
@@ -201,10 +217,14 @@ func (b *Backend) Watch(ctx context.Context, k view.Kind) (<-chan view.Change, e
 	for _, o := range b.objects(k) {
 		w.changes <- view.Change{Kind: k, Type: view.Added, Object: o}
 	}
+	b.watch(ctx, w)
+	return w.changes, nil
+}
+
+func (b *Backend) watch(ctx context.Context, w *watcher) {
 	b.watchers = append(b.watchers, w)
 	b.notify()
 	context.AfterFunc(ctx, func() { b.remove(w) })
-	return w.changes, nil
 }
 
 func (b *Backend) objects(k view.Kind) []any {
@@ -237,7 +257,7 @@ func (b *Backend) remove(w *watcher) {
 	defer b.mu.Unlock()
 	if i := slices.Index(b.watchers, w); i >= 0 {
 		b.watchers = slices.Delete(b.watchers, i, i+1)
-		close(w.changes)
+		w.close()
 		b.notify()
 	}
 }
@@ -254,7 +274,7 @@ func (b *Backend) Publish(c view.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, w := range b.watchers {
-		if w.kind == c.Kind {
+		if w.changes != nil && w.kind == c.Kind {
 			w.changes <- c
 		}
 	}
@@ -265,7 +285,7 @@ func (b *Backend) EndWatches() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, w := range b.watchers {
-		close(w.changes)
+		w.close()
 	}
 	b.watchers = nil
 	b.notify()
