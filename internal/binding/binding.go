@@ -84,6 +84,12 @@ func (o Origin) String() string {
 	return fmt.Sprintf("origin %d", uint8(o))
 }
 
+// Origins lists every origin.
+func Origins() []Origin { return []Origin{ARP, ND, DHCP, Gateway, Static} }
+
+// Valid says whether it is an origin at all.
+func (o Origin) Valid() bool { return o >= ARP && o <= Static }
+
 // Configured says whether the binding comes from the operator, so that traffic
 // cannot change or remove it.
 func (o Origin) Configured() bool { return o == Gateway || o == Static }

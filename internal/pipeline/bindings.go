@@ -171,7 +171,7 @@ func Remember(flows []openflow.FlowStats) Memory {
 	for i := range flows {
 		f := &flows[i]
 		kind, object, own := ownCookie(f.Cookie)
-		if !own {
+		if !own || kind == kindBinding && (object > 0xff || !binding.Origin(object).Valid()) {
 			continue
 		}
 		switch {
