@@ -39,6 +39,7 @@ type Table struct {
 	byOwner    map[owner][]Key // configured addresses of a MAC
 	attached   map[Location]*attachment
 	networks   map[uint32]*Counts
+	kinds      [Static + 1][Duplicate + 1]int // bindings by origin and state
 	leases     map[Key]lease
 	moves      map[Key]moveLog // of addresses that changed their MAC of late
 }
@@ -124,6 +125,9 @@ func (t *Table) CountsIn(network uint32) Counts {
 	return Counts{}
 }
 
+// CountsOf returns how many bindings have an origin and a state.
+func (t *Table) CountsOf(o Origin, s State) int { return t.kinds[o][s] }
+
 // Bindings yields every binding, in no order.
 func (t *Table) Bindings(yield func(*Binding) bool) { t.bindings.all(yield) }
 
@@ -160,6 +164,10 @@ func (t *Table) network(number uint32) *Counts {
 // station's list and the counts true.
 func (t *Table) set(old, b *Binding) {
 	t.bindings.put(b)
+	t.kinds[b.Origin][b.State]++
+	if old != nil {
+		t.kinds[old.Origin][old.State]--
+	}
 	if old != nil && homeOf(old) == homeOf(b) {
 		if s := t.StationOf(b); s != nil {
 			if i := slices.Index(s.bindings, old); i >= 0 {
@@ -184,6 +192,7 @@ func (t *Table) drop(b *Binding) {
 	t.bindings.remove(b.Key)
 	t.unlink(b)
 	t.network(b.Network).Bindings--
+	t.kinds[b.Origin][b.State]--
 	delete(t.leases, b.Key)
 }
 

@@ -404,6 +404,17 @@ func checkTable(t interface {
 	if n := table.Len(); n != (Counts{bindings, stations}) {
 		t.Errorf("the table counts %+v, there are %d and %d", n, bindings, stations)
 	}
+	kinds := make(map[[2]uint8]int)
+	for b := range table.Bindings {
+		kinds[[2]uint8{uint8(b.Origin), uint8(b.State)}]++
+	}
+	for _, o := range Origins() {
+		for _, s := range States() {
+			if got, want := table.CountsOf(o, s), kinds[[2]uint8{uint8(o), uint8(s)}]; got != want {
+				t.Errorf("%v and %v: it counts %d, there are %d", o, s, got, want)
+			}
+		}
+	}
 	for number := range networks {
 		if got := table.CountsIn(number); got != networks[number] {
 			t.Errorf("network %d counts %+v, want %+v", number, got, networks[number])

@@ -17,11 +17,10 @@ import (
 	"github.com/isat-sdn/isat/internal/view"
 )
 
-const kindsHelp = `Kinds that come with every host: learned, confirmed (heard again after a doubt),
-asked (the owner is, before anything is taken from it), silent. Others: doubted
-(contradicted without authority), moved, expired (nobody answered), removed,
-duplicate (moved too often: frozen), released, refused (a claim that is not
-believed, or a limit), defended.`
+const kindsHelp = `Kinds: learned, confirmed (heard again after a doubt), doubted (contradicted without
+authority), moved, asked (its owner is, before anything is taken from it), silent,
+expired (nobody answered), removed, duplicate (moved too often: frozen), released,
+refused (a claim that is not believed, or a limit), defended.`
 
 func newWatchCommand(a *app) *cobra.Command {
 	var q api.EventQuery
@@ -63,8 +62,8 @@ func newEventsCommand(a *app) *cobra.Command {
 		Use:   "events",
 		Short: "Show what happened to addresses lately",
 		Long: `Shows what happened to addresses since isat was started, oldest first: of each kind
-of event the last 256. Kinds that come with every host are not remembered; "isat
-watch" shows them as they happen.
+of event the last 256. What comes with every host, learned and confirmed, is not
+remembered; "isat watch" shows it as it happens.
 
 ` + kindsHelp,
 		Example: `  isat events --since 2h
@@ -242,21 +241,23 @@ func (p *eventPrinter) line(b *strings.Builder, e view.Event) {
 	for i, cell := range p.cells(e) {
 		b.WriteString("  " + cell + strings.Repeat(" ", p.widths[i]-utf8.RuneCountInString(cell)))
 	}
-	b.WriteString("  " + e.Text)
-	if was := before(e); was != "" {
-		b.WriteString(" (was " + was + ")")
-	}
-	b.WriteByte('\n')
+	b.WriteString("  " + e.Text + other(e) + "\n")
 }
 
-// before tells what an event took something from.
-func before(e view.Event) string {
-	var was []string
+// other tells who else an event is about: who had the address before, or has it still.
+func other(e view.Event) string {
+	var text string
 	if e.OldMAC != "" && e.OldMAC != e.MAC {
-		was = append(was, e.OldMAC)
+		text = " " + e.OldMAC
 	}
 	if e.OldPort != "" && e.OldPort != e.Port {
-		was = append(was, "on "+e.OldPort)
+		text += " on " + e.OldPort
 	}
-	return strings.Join(was, " ")
+	switch {
+	case text == "":
+		return ""
+	case e.Kind == view.EventMoved || e.Kind == view.EventDuplicate:
+		return " (was" + text + ")"
+	}
+	return " (owner" + text + ")"
 }

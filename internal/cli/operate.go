@@ -16,8 +16,8 @@ func newFlushCommand(a *app) *cobra.Command {
 		Use:   "flush [IP]",
 		Short: "Doubt what was learned: ask the owners now, and forget who does not answer",
 		Long: `Makes isat doubt what it learned of an address, behind a port or a switch, in a
-network, or everywhere. The switches stop answering for it, the owners are asked at
-once, and what nobody answers for is removed. Static bindings stay.
+network, or everywhere: the owners are asked at once, and what nobody answers for is
+removed. Static bindings stay.
 
 What is meant has to be said: an address, or flags, or --all. Flags narrow each
 other and the address. An address that is in several networks needs --network.`,

@@ -84,3 +84,27 @@ func TestWatchOfABadStreamIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestEventsReachTheClient(t *testing.T) {
+	b := apitest.New(time.Now())
+	c := connect(t, api.New(b, api.Options{}))
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	q := api.EventQuery{EventFilter: api.EventFilter{Kinds: []view.EventKind{view.EventMoved, view.EventDuplicate}}, Since: time.Hour, Last: 1}
+	list, err := c.Events(ctx, q)
+	if err != nil || len(list) != 1 || list[0].Kind != view.EventDuplicate || list[0].At.IsZero() {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	var got []view.EventKind
+	err = c.WatchEvents(ctx, q, func(e view.Event) error {
+		if got = append(got, e.Kind); len(got) == 1 {
+			b.Happen(view.Event{Kind: view.EventLearned})
+			b.Happen(view.Event{Kind: view.EventMoved})
+			b.EndWatches()
+		}
+		return nil
+	})
+	if !errors.Is(err, client.ErrEnded) || len(got) != 2 || got[1] != view.EventMoved {
+		t.Errorf("%v, %v", got, err)
+	}
+}

@@ -3,6 +3,7 @@ package core
 import (
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -94,10 +95,23 @@ func TestCountersAreMetrics(t *testing.T) {
 	}
 	samples, shown := 0, make(map[string]uint64)
 	for _, m := range all.metrics() {
-		samples += len(m.Values)
+		if m.Short != "" {
+			samples += len(m.Values)
+		}
 	}
 	if view.PutCounters(shown, all.metrics()); samples != len(shown) {
 		t.Errorf("%d numbers have %d names in the status", samples, len(shown))
+	}
+}
+
+// What is refused at a limit is counted by the key of a limit that there is.
+func TestLimitsHaveTheirKeys(t *testing.T) {
+	keys := maps.Collect(new(intent.Limits).All)
+	refused := new(counters).limitMetrics()[0]
+	for _, v := range refused.Values {
+		if _, ok := keys[v.Labels[0]]; !ok {
+			t.Errorf("there is no limit %q", v.Labels[0])
+		}
 	}
 }
 

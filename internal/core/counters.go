@@ -62,7 +62,7 @@ func (c *Core) Counters() map[string]uint64 {
 // metrics describes every counter, with its number. Every set of labels is bounded:
 // never an address among them.
 func (n *counters) metrics() []view.Metric {
-	return slices.Concat(n.puntMetrics(), n.bindingMetrics(), n.searchMetrics(), n.holdMetrics(), n.routerMetrics())
+	return slices.Concat(n.puntMetrics(), n.limitMetrics(), n.bindingMetrics(), n.searchMetrics(), n.holdMetrics(), n.routerMetrics())
 }
 
 func (n *counters) puntMetrics() []view.Metric {
@@ -73,6 +73,18 @@ func (n *counters) puntMetrics() []view.Metric {
 		family("isat_malformed_frames_total", "malformed", "frames dropped because they break a rule of their standard", "reason",
 			span(packet.ReasonNone+1, packet.Reason(packet.NumReasons-1)), n.malformed[:]),
 		view.Count("isat_switch_errors_total", "switch-errors", "error messages from switches that the core was told of", n.switchErrors),
+	}
+}
+
+// limitMetrics are what verdicts say of limits, once more by limit.
+func (n *counters) limitMetrics() []view.Metric {
+	return []view.Metric{
+		view.CountBy("isat_limit_refused_total", "", "what was refused because a limit was reached, by the limit's key in the intent", "limit",
+			[]string{"bindings", "bindingsPerNetwork", "bindingsPerPort", "stations", "stationsPerPort",
+				"parked", "unresolvedPerPort", "unresolvedPerNetwork"},
+			n.bindings[binding.RefusedTotal], n.bindings[binding.RefusedNetwork], n.bindings[binding.RefusedPort],
+			n.stations[binding.RefusedTotal], n.stations[binding.RefusedPort],
+			n.asking[resolve.RefusedParked], n.asking[resolve.RefusedPort], n.asking[resolve.RefusedNet]),
 	}
 }
 

@@ -111,13 +111,6 @@ var decisions = [numDecisions]decisionInfo{
 	defendedClaim:         {view.EventDefended, "claimed", "its true owner was announced against a claim (RFC 5227 §2.4)"},
 }
 
-// frequent decisions come with every host: they are told only while somebody
-// follows, and not remembered.
-func (d decision) frequent() bool {
-	kind := decisions[d].kind
-	return kind == view.EventLearned || kind == view.EventConfirmed
-}
-
 // place is where something was heard; the zero Location is nowhere.
 type place = binding.Location
 
@@ -140,10 +133,10 @@ func (c *Core) ownerOf(b *binding.Binding) who {
 // now or claims it, and old, if there is another one who has or had it.
 func (c *Core) decide(d decision, key binding.Key, is who, was who) {
 	c.counters.decisions[d]++
-	if !c.followed || d.frequent() && !c.detailed {
+	info := &decisions[d]
+	if !c.followed || info.kind.Routine() && !c.detailed {
 		return
 	}
-	info := &decisions[d]
 	e := view.Event{At: time.Unix(0, c.now), Kind: info.kind, Network: c.names[key.Network], VLAN: key.VLAN,
 		Reason: info.reason, Text: info.text}
 	if key.Addr != [16]byte{} {
@@ -177,16 +170,8 @@ func (c *Core) placeNames(at place) (sw, port string) {
 func decisionMetric(counts *[numDecisions]uint64) view.Metric {
 	m := view.Metric{Name: "isat_events_total", Short: "decision", Help: "decisions about addresses, as events tell them",
 		Labels: []string{"kind", "reason"}}
-	at := make(map[[2]string]int)
 	for d, info := range decisions {
-		labels := [2]string{string(info.kind), info.reason}
-		i, ok := at[labels]
-		if !ok {
-			i = len(m.Values)
-			at[labels] = i
-			m.Values = append(m.Values, view.Sample{Labels: labels[:]})
-		}
-		m.Values[i].Value += float64(counts[d])
+		m.Add(int(counts[d]), string(info.kind), info.reason)
 	}
 	return m
 }

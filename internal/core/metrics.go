@@ -1,6 +1,8 @@
 package core
 
 import (
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -10,12 +12,11 @@ func (c *Core) Metrics() []view.Metric {
 	n := c.table.Len()
 	searches, parked, silent := c.searches.Counts()
 	held, nextHops, bytes := c.holds.Counts()
-	levels := []view.Metric{
-		c.switchMetric(),
+	levels := append(c.switchMetrics(),
 		view.Level("isat_networks", "networks of the intent", len(c.intent.Networks)),
-		view.Level("isat_bindings", "bindings known", n.Bindings),
+		c.bindingMetric(),
 		view.Level("isat_stations", "stations known", n.Stations),
-	}
+	)
 	levels = append(levels, c.networkMetrics()...)
 	levels = append(levels,
 		view.Level("isat_searches", "searches under way", searches),
@@ -25,17 +26,65 @@ func (c *Core) Metrics() []view.Metric {
 		view.Level("isat_waiting_packets_bytes", "memory that they take", bytes),
 		view.Level("isat_waited_for_next_hops", "next hops that they wait for", nextHops),
 	)
+	levels = append(levels, c.limitMetric())
 	return append(levels, c.counters.metrics()...)
 }
 
-func (c *Core) switchMetric() view.Metric {
-	var byState [len(connectionNames)]int
-	for _, sw := range c.switches {
-		byState[sw.state]++
+func (c *Core) limitMetric() view.Metric {
+	m := view.Metric{Name: "isat_limit", Help: "limits, by their key in the intent: how many, or how many a second", Gauge: true, Labels: []string{"limit"}}
+	for key, n := range c.intent.Limits.All {
+		m.Values = append(m.Values, view.Sample{Labels: []string{key}, Value: float64(n)})
 	}
-	m := view.Metric{Name: "isat_switches", Help: "switches that are, or were, connected", Gauge: true, Labels: []string{"state"}}
-	for state, name := range connectionNames {
-		m.Values = append(m.Values, view.Sample{Labels: []string{name}, Value: float64(byState[state])})
+	return m
+}
+
+// switchMetrics are those of switches, by state, and of each switch: a switch that
+// stays away is forgotten, and its series end.
+func (c *Core) switchMetrics() []view.Metric {
+	var byState [len(connectionNames)]uint64
+	up := perSwitch("isat_switch_up", "1 while the switch is connected and as wanted, 0 otherwise", "name")
+	ports := perSwitch("isat_switch_ports", "ports that the switch has")
+	stations := perSwitch("isat_switch_stations", "stations known behind the switch")
+	bindings := perSwitch("isat_switch_bindings", "bindings known behind the switch")
+	flows := perSwitch("isat_switch_base_flows", "flows that are wanted on the switch whoever is known: all but those of hosts and next hops")
+	for _, sw := range c.sortedSwitches() {
+		byState[sw.state]++
+		id := fabric.FormatID(sw.ID)
+		put := func(m *view.Metric, n int, more ...string) {
+			m.Values = append(m.Values, view.Sample{Labels: append([]string{id}, more...), Value: float64(n)})
+		}
+		connectedNow := 0
+		if sw.state == connected {
+			connectedNow = 1
+		}
+		put(&up, connectedNow, sw.Name())
+		put(&ports, len(sw.Ports))
+		var known binding.Counts
+		for _, a := range sw.attachments {
+			n := c.table.CountsAt(binding.Location{Switch: sw.ID, Port: a.Key})
+			known.Stations += n.Stations
+			known.Bindings += n.Bindings
+		}
+		put(&stations, known.Stations)
+		put(&bindings, known.Bindings)
+		put(&flows, len(sw.base.Flows))
+	}
+	states := view.CountBy("isat_switches", "", "switches that are, or were, connected", "state", connectionNames[:], byState[:]...)
+	states.Gauge = true
+	return []view.Metric{states, up, ports, stations, bindings, flows}
+}
+
+func perSwitch(name, help string, labels ...string) view.Metric {
+	return view.Metric{Name: name, Help: help, Gauge: true, Labels: append([]string{"switch"}, labels...)}
+}
+
+func (c *Core) bindingMetric() view.Metric {
+	m := view.Metric{Name: "isat_bindings", Help: "bindings known, by where they came from and how far they can be relied on",
+		Gauge: true, Labels: []string{"origin", "state"}}
+	for _, o := range binding.Origins() {
+		for _, s := range binding.States() {
+			m.Add(c.table.CountsOf(o, s), o.String(), stateName(&binding.Binding{Origin: o, State: s}))
+		}
 	}
 	return m
 }

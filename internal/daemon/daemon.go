@@ -57,6 +57,8 @@ type daemon struct {
 	switches    *ofconn.Server
 	listen      []string
 	dropped     atomic.Uint64 // punts, because the loop was behind
+	steps       atomic.Uint64 // of the loop
+	busy        atomic.Int64  // nanoseconds that they took
 }
 
 // errEnding is what a question meets that comes too late.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // readerQueue is how much may wait for a reader. One that is further behind is cut
@@ -13,6 +14,7 @@ const readerQueue = 4096
 type feed[T any] struct {
 	mu  sync.Mutex
 	all map[*reader[T]]struct{}
+	cut atomic.Uint64 // readers that did not keep up
 }
 
 // reader is somebody who follows a feed.
@@ -40,10 +42,11 @@ func (f *feed[T]) remove(r *reader[T]) {
 	delete(f.all, r)
 }
 
-func (f *feed[T]) empty() bool {
+// readers is how many follow.
+func (f *feed[T]) readers() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.all) == 0
+	return len(f.all)
 }
 
 // tell is called on the loop.
@@ -57,6 +60,7 @@ func (f *feed[T]) tell(item T) {
 		select {
 		case r.queue <- item:
 		default:
+			f.cut.Add(1)
 			close(r.queue)
 			delete(f.all, r)
 		}

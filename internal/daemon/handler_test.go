@@ -145,15 +145,15 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	if told != readerQueue || len(other.queue) != 0 {
 		t.Errorf("the slow one was told %d changes, the other %d", told, len(other.queue))
 	}
-	if len(d.changes.all) != 2 {
-		t.Errorf("%d readers are left, want 2", len(d.changes.all))
+	if d.changes.readers() != 2 || d.changes.cut.Load() != 1 {
+		t.Errorf("%d readers are left, want 2; %d were cut off", d.changes.readers(), d.changes.cut.Load())
 	}
 	d.changes.remove(slow)
 	d.changes.remove(fast)
 	d.changes.remove(other)
 	d.tellChanges(change)
-	if !d.changes.empty() {
-		t.Errorf("%d readers are left", len(d.changes.all))
+	if n := d.changes.readers(); n != 0 {
+		t.Errorf("%d readers are left", n)
 	}
 }
 

@@ -38,10 +38,13 @@ func (d *daemon) loop(ctx context.Context) error {
 		case <-timer.C:
 		}
 		batch = d.more(batch)
+		began := time.Now()
 		d.core.WatchEvents(true, d.routine.Load() > 0)
-		effects := d.core.Step(time.Now(), batch...)
+		effects := d.core.Step(began, batch...)
 		clear(batch)
 		d.carryOut(ctx, &effects, &syncs)
+		d.steps.Add(1)
+		d.busy.Add(int64(time.Since(began)))
 		if at, ok := d.core.Next(); ok {
 			timer.Reset(time.Until(at))
 		}

@@ -37,6 +37,10 @@ func (d *daemon) metrics() []view.Metric {
 	return append(d.counters(),
 		view.Level("isat_events_waiting", "events that wait for the core", len(d.events)),
 		view.Level("isat_events_waiting_max", "events that may wait; beyond, punts are dropped", cap(d.events)),
+		view.Count("isat_steps_total", "", "steps of the controller's loop, each of which takes the events that wait", d.steps.Load()),
+		view.Metric{Name: "isat_step_seconds_total", Help: "time that the steps took: its rate is the share of one core that the loop is busy for",
+			Values: []view.Sample{{Value: time.Duration(d.busy.Load()).Seconds()}}},
+		view.Level("isat_watchers", "who follows changes or events", d.changes.readers()+d.happened.readers()),
 		view.Level("isat_openflow_connections", "connections of switches, in the handshake or up", d.switches.Counters().Sessions.Load()),
 	)
 }
@@ -48,6 +52,8 @@ func (d *daemon) counters() []view.Metric {
 		view.Count("isat_punts_dropped_total", "punt-dropped", "packets that were dropped because the core was behind", d.dropped.Load()),
 		view.Count("isat_questions_answered_at_once_total", "question-answered-at-once",
 			"questions that a session answered from the binding table without asking the core", d.sessions.answers()),
+		view.Count("isat_watchers_cut_off_total", "watchers-cut-off", "watchers that were cut off because they did not keep up",
+			d.changes.cut.Load()+d.happened.cut.Load()),
 		view.Count("isat_openflow_packet_ins_total", "openflow-packet-ins", "packet-ins from switches", n.PacketIns.Load()),
 		view.Count("isat_openflow_early_packet_ins_total", "openflow-early", "packet-ins dropped because the handshake was not over", n.EarlyPkts.Load()),
 		view.Count("isat_openflow_packet_outs_total", "openflow-packet-outs", "packet-outs to switches", n.PacketOuts.Load()),

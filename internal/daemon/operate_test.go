@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -53,6 +54,7 @@ func TestMetrics(t *testing.T) {
 	text := r.scrape(t)
 	for _, want := range []string{
 		`isat_punts_total{reason="learn"} 1`, `isat_punts_total{reason="hold"} 0`, `isat_switches{state="connected"} 1`,
+		`isat_switch_up{name="br0",switch="0000000000000007"} 1`, `isat_switch_bindings{switch="0000000000000007"} 1`, `isat_switch_ports{switch="0000000000000007"} 4`,
 		`isat_network_bindings{network="default"} 1`, `isat_openflow_packet_ins_total 1`, `version="test"} 1`,
 		"process_start_time_seconds", "go_goroutines",
 	} {
@@ -152,7 +154,49 @@ func TestFollowEvents(t *testing.T) {
 	}
 	for range odd {
 	}
-	waitFor(t, "nobody who follows", func() bool { return d.routine.Load() == 0 && d.happened.empty() })
+	waitFor(t, "nobody who follows", func() bool { return d.routine.Load() == 0 && d.happened.readers() == 0 })
+}
+
+// What happens at a switch is told to who follows, remembered, and doubted by hand.
+func TestEventsAndFlush(t *testing.T) {
+	r := run(t, Config{})
+	f := r.connect(t, 7)
+	ctx, cancel := context.WithCancel(t.Context())
+	seen, ended := make(chan view.Event, 100), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = r.WatchEvents(ctx, api.EventQuery{}, func(e view.Event) error {
+			seen <- e
+			return nil
+		})
+	}()
+	next := func(kind view.EventKind, reason string) {
+		t.Helper()
+		select {
+		case e := <-seen:
+			if e.Kind != kind || e.Reason != reason || e.IP != "10.0.0.1" || e.Port != "h1" || e.Switch != fabric.FormatID(7) || e.Network != "default" {
+				t.Errorf("%+v, want %s for %s", e, kind, reason)
+			}
+		case <-time.After(patience):
+			t.Fatalf("no %s", kind)
+		}
+	}
+	waitFor(t, "somebody who follows", func() bool { return strings.Contains(r.scrape(t), "\nisat_watchers 1\n") })
+	f.punt(pipeline.ReasonLearn, 1, request(1, 1))
+	next(view.EventLearned, "heard")
+	if n, err := r.Flush(ctx, api.ScopeBody{IP: "10.0.0.1"}); err != nil || n != 1 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	next(view.EventSilent, "flushed")
+	if n, err := r.ClearDuplicates(ctx, api.ScopeBody{All: true}); err != nil || n != 0 {
+		t.Errorf("%d, %v", n, err)
+	}
+	list, err := r.Events(ctx, api.EventQuery{})
+	if err != nil || len(list) != 1 || list[0].Kind != view.EventSilent {
+		t.Errorf("%+v, %v", list, err)
+	}
+	cancel()
+	<-ended
 }
 
 // A scope is refused if it says nothing that is there, or two things.

@@ -43,7 +43,7 @@ func (w *waiters) answer(done core.Done) {
 
 // tellChanges is called on the loop.
 func (d *daemon) tellChanges(changes []core.Change) {
-	if d.changes.empty() {
+	if d.changes.readers() == 0 {
 		d.core.Watch(false)
 		return
 	}

@@ -63,6 +63,16 @@ var limitKeys = []limitKey{
 	{"announcementsPerSecond", MaxRate, func(l *Limits) *int { return &l.AnnouncementsPerSecond }},
 }
 
+// All yields the limits by the keys that a file has for them, but for the one that is
+// a time.
+func (l *Limits) All(yield func(key string, n int) bool) {
+	for _, k := range limitKeys {
+		if !yield(k.key, *k.of(l)) {
+			return
+		}
+	}
+}
+
 // parkedTimeKey is the one limit that is a time.
 const parkedTimeKey = "parkedTime"
 

@@ -13,6 +13,7 @@ import (
 var open = map[string]string{
 	"network":   "the names of the networks in the intent",
 	"switch":    "the datapath ids of the switches that connected",
+	"name":      "the names of their bridges",
 	"version":   "the version of isat",
 	"goversion": "the version of Go that isat was built with",
 }
@@ -47,7 +48,7 @@ func Reference(list []view.Metric) string {
 			}
 		}
 	}
-	for _, label := range []string{"network", "switch", "version", "goversion"} {
+	for _, label := range []string{"network", "switch", "name", "version", "goversion"} {
 		fmt.Fprintf(&b, "- `%s`: %s\n", label, open[label])
 	}
 	return b.String()

@@ -12,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/isat-sdn/isat/internal/cli"
+	"github.com/isat-sdn/isat/internal/daemon"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/lab"
 	"github.com/isat-sdn/isat/internal/pipeline"
@@ -147,6 +150,44 @@ func TestExamplesFitTheirTopologies(t *testing.T) {
 			}
 			checkFit(t, in, topology)
 		})
+	}
+}
+
+// Alert rules name metrics that there are, with labels that they have.
+func TestAlertsNameMetrics(t *testing.T) {
+	labels := make(map[string][]string)
+	for _, m := range daemon.Metrics() {
+		labels[m.Name] = m.Labels
+	}
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr string
+				Labels      map[string]string
+				Annotations struct{ Summary, Description string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "examples/alerts/isat.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	rules := 0
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			rules++
+			if r.Annotations.Summary == "" || r.Labels["severity"] == "" {
+				t.Errorf("%s has no summary or severity", r.Alert)
+			}
+			for _, use := range regexp.MustCompile(`(isat_\w+)(?:\{(\w+)=)?`).FindAllStringSubmatch(r.Expr, -1) {
+				have, ok := labels[use[1]]
+				if !ok || use[2] != "" && !slices.Contains(have, use[2]) {
+					t.Errorf("%s: there is no metric %s with label %q", r.Alert, use[1], use[2])
+				}
+			}
+		}
+	}
+	if rules == 0 {
+		t.Error("there are no rules")
 	}
 }
 

@@ -27,13 +27,7 @@ var EventKinds = []EventKind{EventLearned, EventConfirmed, EventDoubted, EventMo
 
 // Routine says whether events of this kind come with every host, and not only when
 // something is odd. They are told while somebody follows them, and not remembered.
-func (k EventKind) Routine() bool {
-	switch k {
-	case EventLearned, EventConfirmed, EventAsked, EventSilent:
-		return true
-	}
-	return false
-}
+func (k EventKind) Routine() bool { return k == EventLearned || k == EventConfirmed }
 
 // Event is a decision about an address: who, where and why.
 type Event struct {

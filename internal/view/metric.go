@@ -1,6 +1,9 @@
 package view
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Metric is a number that isat tells of itself, or a family of numbers that differ
 // in their labels. Its description and its values stand in one place: without
@@ -38,6 +41,18 @@ func CountBy(name, short, help, label string, words []string, numbers ...uint64)
 		m.Values = append(m.Values, Sample{Labels: []string{word}, Value: float64(numbers[i])})
 	}
 	return m
+}
+
+// Add adds to the number with these labels, which may be new. It is for small
+// families: it looks at every number.
+func (m *Metric) Add(n int, labels ...string) {
+	for i := range m.Values {
+		if slices.Equal(m.Values[i].Labels, labels) {
+			m.Values[i].Value += float64(n)
+			return
+		}
+	}
+	m.Values = append(m.Values, Sample{Labels: labels, Value: float64(n)})
 }
 
 // PutCounters adds to counters what the status shows of the metrics: those with a
