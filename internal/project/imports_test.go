@@ -19,7 +19,7 @@ var layers = []struct {
 	{"the command line", []string{"internal/cli"}},
 	{"what runs whole programs", []string{"internal/demo", "internal/bench"}},
 	{"the daemon, and the client's side", []string{"internal/daemon", "internal/client"}},
-	{"the edges: sockets, files, clocks", []string{"internal/api", "internal/metrics", "internal/ofconn", "internal/lab"}},
+	{"the edges: sockets, files, clocks", []string{"internal/api", "internal/metrics", "internal/ofconn", "internal/lab", "internal/store"}},
 	{"the core, which composes the decisions", []string{"internal/core"}},
 	{"flows and packets, shown to people", []string{"internal/trace"}},
 	{"flows run on packets", []string{"internal/flowsim"}},
