@@ -3,37 +3,118 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
 )
 
-// Config says where a store is, and what it may take.
+// Config says where a store is.
 type Config struct {
 	Dir string // made if it does not exist
 	Log *slog.Logger
 }
 
-// Store is an open store. Its methods may be called from any goroutine.
-type Store struct{ config Config }
+// MaxCommit bounds the bytes of the edits of one Commit: an intent of the
+// largest size, 16 MiB, with what its keys need.
+const MaxCommit = 20 << 20
 
-// MaxCommit bounds the bytes of the edits of one Commit: an intent file of the
-// largest size, with what the keys need.
-const MaxCommit = 16<<20 + 4<<20
+// Store is an open store. Its methods may be called from any goroutine.
+type Store struct {
+	log *slog.Logger
+	dir *directory
+
+	mu      sync.Mutex
+	engine  *engine // nil while there is none
+	why     error   // why there is none
+	written int     // bytes since the history was dropped
+	dropped time.Time
+
+	kept keeper
+}
 
 // Open opens the store in a directory, or makes one in an empty directory. The
 // error is one line that says what to do.
-func Open(ctx context.Context, config Config) (*Store, error) { return &Store{config}, nil }
-
-// Objects returns every object of the intent, in order of kind and name, all of
-// one moment.
-func (s *Store) Objects(ctx context.Context) ([]Object, error) { return nil, errors.ErrUnsupported }
-
-// Commit makes all of the edits or none, durably: what it has returned without
-// an error survives a crash. revision is that of the objects that it wrote. If
-// an object is not what its edit expected the error is a *[ConflictError]; if
-// the directory has no room for more it is a *[FullError].
-func (s *Store) Commit(ctx context.Context, edits []Edit) (revision int64, err error) {
-	return 0, errors.ErrUnsupported
+func Open(ctx context.Context, config Config) (*Store, error) {
+	dir, fresh, err := openDirectory(config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{log: config.Log, dir: dir, dropped: time.Now()}
+	s.kept.init()
+	if err := s.start(ctx, fresh); err != nil {
+		dir.close()
+		return nil, err
+	}
+	return s, nil
 }
 
-// Close ends the store.
-func (s *Store) Close() error { return nil }
+// start runs etcd in the directory.
+func (s *Store) start(ctx context.Context, fresh bool) error {
+	if err := room(s.dir.path, s.dir.database(), 2*segmentSize); err != nil {
+		return explain(s.dir.path, err)
+	}
+	e, err := startEngine(ctx, s.dir.etcd(), s.log)
+	if err != nil {
+		return s.startError(ctx, err)
+	}
+	if fresh {
+		if err := s.dir.finish(); err != nil {
+			return errors.Join(err, e.close())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine, s.why = e, nil
+	return nil
+}
+
+// startError tells an etcd that did not start for want of something from one
+// that could not read its files.
+func (s *Store) startError(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, os.ErrPermission) || noRoom(err) {
+		return explain(s.dir.path, err)
+	}
+	return explain(s.dir.path, damaged(err))
+}
+
+// running returns the engine, or why there is none.
+func (s *Store) running() (*engine, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine == nil {
+		return nil, fmt.Errorf("the data directory %s can't be used now: %w", s.dir.path, s.why)
+	}
+	return s.engine, nil
+}
+
+// wrote counts what was written, see tidy.
+func (s *Store) wrote(bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written += bytes
+}
+
+// Keep notes what became of bindings, to be written behind; of each address
+// only the last counts. It never waits for the disk. Bindings that come from
+// the operator are not kept.
+func (s *Store) Keep(changes []binding.Kept) { s.kept.add(changes) }
+
+// Close ends the store. What Run has not written is lost.
+func (s *Store) Close() error {
+	defer s.dir.close()
+	s.mu.Lock()
+	e := s.engine
+	s.engine, s.why = nil, errors.New("isat is ending")
+	s.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	if err := e.close(); err != nil {
+		return fmt.Errorf("close data directory %s: %w", s.dir.path, err)
+	}
+	return nil
+}

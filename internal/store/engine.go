@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+)
+
+// How etcd is run. It has no second member to wait for, and nobody reads its
+// history.
+const (
+	tick          = 20  // ms
+	election      = 100 // ms: after it the only member leads
+	snapshotEvery = 64  // entries of the log, after which it is cut; each may be of MaxCommit
+	catchUp       = 1   // entries kept for members that are behind: there are none
+	maxOps        = 1 << 20
+	maxDatabase   = 8 << 30
+	segmentSize   = 16 << 20 // of the log; two are there from the start
+	startTimeout  = time.Minute
+	closeTimeout  = 10 * time.Second
+)
+
+// memberName and memberURL name the one member to itself. Nobody listens there.
+const (
+	memberName = "isat"
+	memberURL  = "http://isat.invalid:1"
+)
+
+func init() { wal.SegmentSizeBytes = segmentSize }
+
+// engine is a running etcd.
+type engine struct {
+	etcd   *embed.Etcd
+	client *clientv3.Client
+	once   sync.Once
+	failed chan struct{} // closed when etcd can't go on
+	err    error         // why, when failed is closed
+}
+
+// errStuck says that an etcd that has failed could not be ended, so that its
+// files can't be opened again by this process.
+var errStuck = errors.New("it can be opened again only by a new process: restart isat")
+
+func newEngine() *engine { return &engine{failed: make(chan struct{})} }
+
+func (e *engine) fail(err error) {
+	e.once.Do(func() {
+		e.err = err
+		close(e.failed)
+	})
+}
+
+func engineConfig(dir string, log *slog.Logger, failed func(error)) *embed.Config {
+	c := embed.NewConfig()
+	peer, _ := url.Parse(memberURL)
+	c.Name, c.Dir = memberName, dir
+	c.ListenPeerUrls, c.ListenClientUrls = nil, nil
+	c.AdvertisePeerUrls, c.AdvertiseClientUrls = []url.URL{*peer}, []url.URL{*peer}
+	c.InitialCluster = memberName + "=" + memberURL
+	c.EnableGRPCGateway = false
+	c.TickMs, c.ElectionMs = tick, election
+	c.SnapshotCount, c.SnapshotCatchUpEntries = snapshotEvery, catchUp
+	c.MaxSnapFiles, c.MaxWalFiles = 1, 1
+	c.MaxRequestBytes, c.MaxTxnOps = MaxCommit, maxOps
+	c.QuotaBackendBytes = maxDatabase
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newLogger(log, failed))
+	return c
+}
+
+// startEngine runs etcd on its files. Whatever it dies of is an error.
+func startEngine(ctx context.Context, dir string, log *slog.Logger) (*engine, error) {
+	e := newEngine()
+	config := engineConfig(dir, log, e.fail)
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		defer func() {
+			if r := recover(); r != nil {
+				e.fail(fmt.Errorf("%v", r))
+			}
+		}()
+		// A file that ends too early is a fault of the memory that it is mapped to.
+		debug.SetPanicOnFault(true)
+		etcd, err := embed.StartEtcd(config)
+		if err != nil {
+			e.fail(err)
+			return
+		}
+		e.etcd = etcd
+	}()
+	<-started
+	if e.etcd == nil {
+		return nil, e.err
+	}
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	var err error
+	select {
+	case <-e.etcd.Server.ReadyNotify():
+		e.client = v3client.New(e.etcd.Server)
+		return e, nil
+	case <-e.failed:
+		err = e.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timeout.C:
+		err = fmt.Errorf("it is not ready after %v", startTimeout)
+	}
+	if stuck := e.close(); stuck != nil {
+		err = fmt.Errorf("%w: %w", err, stuck)
+	}
+	return nil, err
+}
+
+// close ends etcd. One that has failed may hold its locks for ever.
+func (e *engine) close() error {
+	if e.client != nil {
+		e.client.Close()
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		e.etcd.Close()
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-time.After(closeTimeout):
+		return errStuck
+	}
+}
+
+// do calls etcd. It returns when etcd fails, too.
+func (e *engine) do(ctx context.Context, call func(context.Context, *clientv3.Client) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- call(ctx, e.client) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-e.failed:
+		return e.err
+	}
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Keys of etcd: an object is intentPrefix, its kind, a slash and its name.
+const intentPrefix = "intent/"
+
+func objectKey(kind, name string) string { return intentPrefix + kind + "/" + name }
+
+// A value is the number of its form, the CRC-32C of the text, and the text: the
+// pages of the database have no checksums.
+const (
+	objectForm   = 1
+	objectHeader = 5
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func encodeObject(text []byte) string {
+	b := make([]byte, objectHeader, objectHeader+len(text))
+	b[0] = objectForm
+	binary.BigEndian.PutUint32(b[1:], crc32.Checksum(text, castagnoli))
+	return string(append(b, text...))
+}
+
+func decodeObject(key, value []byte, revision int64) (Object, error) {
+	kind, name, _ := strings.Cut(strings.TrimPrefix(string(key), intentPrefix), "/")
+	switch {
+	case len(value) < objectHeader:
+		return Object{}, damaged(fmt.Errorf("%s %q is cut off", kind, name))
+	case value[0] != objectForm:
+		return Object{}, fmt.Errorf("%s %q is in a form that this isat does not know: use a newer one", kind, name)
+	case crc32.Checksum(value[objectHeader:], castagnoli) != binary.BigEndian.Uint32(value[1:]):
+		return Object{}, damaged(fmt.Errorf("%s %q is not what was written", kind, name))
+	}
+	return Object{Kind: kind, Name: name, Revision: revision, Text: value[objectHeader:]}, nil
+}
+
+// Objects returns every object of the intent, in order of kind and name, all of
+// one moment.
+func (s *Store) Objects(ctx context.Context) ([]Object, error) {
+	e, err := s.running()
+	if err != nil {
+		return nil, fmt.Errorf("read the intent: %w", err)
+	}
+	var r *clientv3.GetResponse
+	err = e.do(ctx, func(ctx context.Context, c *clientv3.Client) (err error) {
+		r, err = c.Get(ctx, intentPrefix, clientv3.WithPrefix())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the intent from %s: %w", s.dir.path, err)
+	}
+	list := make([]Object, 0, len(r.Kvs))
+	for _, kv := range r.Kvs {
+		o, err := decodeObject(kv.Key, kv.Value, kv.ModRevision)
+		if err != nil {
+			return nil, fmt.Errorf("read the intent from %s: %w", s.dir.path, err)
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// Commit makes all of the edits or none, durably: what it has returned without
+// an error survives a crash. revision is that of the objects that it wrote. If
+// an object is not what its edit expected the error is a *[ConflictError]; if
+// the disk has too little room it is a *[FullError]. After any other error it
+// is not known whether the edits were made: Objects tells.
+func (s *Store) Commit(ctx context.Context, edits []Edit) (revision int64, err error) {
+	if len(edits) == 0 {
+		return 0, nil
+	}
+	size, err := checkEdits(edits)
+	if err != nil {
+		return 0, err
+	}
+	e, err := s.running()
+	if err != nil {
+		return 0, fmt.Errorf("change the intent: %w", err)
+	}
+	if err := room(s.dir.path, s.dir.database(), size); err != nil {
+		return 0, fmt.Errorf("change the intent: %w", err)
+	}
+	ifs, then, otherwise := operations(edits)
+	var r *clientv3.TxnResponse
+	err = e.do(ctx, func(ctx context.Context, c *clientv3.Client) (err error) {
+		r, err = c.Txn(ctx).If(ifs...).Then(then...).Else(otherwise...).Commit()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("change the intent in %s: %w", s.dir.path, err)
+	}
+	if !r.Succeeded {
+		return 0, conflict(edits, r)
+	}
+	s.wrote(size)
+	return r.Header.Revision, nil
+}
+
+// checkEdits returns the bytes that edits take.
+func checkEdits(edits []Edit) (size int, err error) {
+	seen := make(map[string]bool, len(edits))
+	for i := range edits {
+		e := &edits[i]
+		if e.Kind == "" || strings.Contains(e.Kind, "/") {
+			return 0, fmt.Errorf("change the intent: %q is no kind of object", e.Kind)
+		}
+		key := objectKey(e.Kind, e.Name)
+		if seen[key] {
+			return 0, fmt.Errorf("change the intent: %s %q is edited twice", e.Kind, e.Name)
+		}
+		seen[key] = true
+		// What etcd needs for one operation and its comparison.
+		size += 2*len(key) + len(e.Text) + 64
+	}
+	if size > MaxCommit {
+		return 0, fmt.Errorf("change the intent: the change takes %d bytes, and %d are the most at once: apply it in parts", size, MaxCommit)
+	}
+	return size, nil
+}
+
+// operations are the edits for etcd: what must hold, what is done then, and
+// what is looked at otherwise.
+func operations(edits []Edit) (ifs []clientv3.Cmp, then, otherwise []clientv3.Op) {
+	for i := range edits {
+		e := &edits[i]
+		key := objectKey(e.Kind, e.Name)
+		if e.Expect != Anything {
+			ifs = append(ifs, clientv3.Compare(clientv3.ModRevision(key), "=", max(e.Expect, 0)))
+			otherwise = append(otherwise, clientv3.OpGet(key))
+		}
+		if e.Text == nil {
+			then = append(then, clientv3.OpDelete(key))
+		} else {
+			then = append(then, clientv3.OpPut(key, encodeObject(e.Text)))
+		}
+	}
+	return ifs, then, otherwise
+}
+
+// conflict finds the first edit whose expectation did not hold.
+func conflict(edits []Edit, r *clientv3.TxnResponse) error {
+	responses := r.Responses
+	for i := range edits {
+		e := &edits[i]
+		if e.Expect == Anything {
+			continue
+		}
+		kvs := responses[0].GetResponseRange().Kvs
+		responses = responses[1:]
+		var have Object
+		if len(kvs) > 0 {
+			var err error
+			if have, err = decodeObject(kvs[0].Key, kvs[0].Value, kvs[0].ModRevision); err != nil {
+				return fmt.Errorf("change the intent: %w", err)
+			}
+		}
+		if have.Revision != max(e.Expect, 0) {
+			return &ConflictError{Kind: e.Kind, Name: e.Name, Expect: e.Expect, Have: have}
+		}
+	}
+	return errors.New("change the intent: it was changed meanwhile")
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Room that stays on the disk. etcd ends when a write of its own fails, so the
+// store refuses what it is asked for before that.
+const (
+	// spare is for what etcd writes on its own: the next segment of its log,
+	// snapshots, and twice what is written, in the log and in the database.
+	spare = 64 << 20
+	// ahead of what is written, the database owns its blocks, so that it never
+	// meets a disk that others have filled meanwhile.
+	ahead = 16 << 20
+)
+
+// room says whether size bytes may be written, and takes the blocks for them.
+func room(dir, database string, size int) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("look for room in %s: %w", dir, err)
+	}
+	if fs.Flags&unix.ST_RDONLY != 0 {
+		return fmt.Errorf("write to %s: %w: mount it writable", dir, unix.EROFS)
+	}
+	free, need := fs.Bavail*uint64(fs.Bsize), uint64(spare+2*size)
+	if free < need {
+		return &FullError{Dir: dir, Free: free, Need: need}
+	}
+	return allocate(dir, database, int64(ahead+2*size))
+}
+
+// allocate gives a file its blocks, holes and some behind its end among them.
+func allocate(dir, name string, more int64) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for room: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("look for room: %w", err)
+	}
+	err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, info.Size()+more)
+	switch {
+	case err == nil, errors.Is(err, unix.EOPNOTSUPP):
+		return nil // without it, spare alone has to do
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return &FullError{Dir: dir, Need: uint64(more)}
+	}
+	return fmt.Errorf("take blocks for %s: %w", name, err)
+}
