@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -133,9 +134,11 @@ func (d *directory) examine() (fresh bool, err error) {
 
 // sweep removes files that were never finished.
 func (d *directory) sweep() error {
-	left, err := filepath.Glob(d.join(tempPrefix + "*"))
-	for _, name := range left {
-		err = errors.Join(err, os.Remove(name))
+	entries, err := os.ReadDir(d.path)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempPrefix) {
+			err = errors.Join(err, os.Remove(d.join(e.Name())))
+		}
 	}
 	return err
 }
@@ -186,7 +189,11 @@ func damaged(err error) error {
 // it is an error, and not when etcd runs, where it is the end.
 func checkDatabase(path string) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		switch r := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = damaged(errors.New("a page of its database can't be read"))
+		default:
 			err = damaged(fmt.Errorf("%v", r))
 		}
 	}()

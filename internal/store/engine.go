@@ -27,7 +27,7 @@ const (
 	maxDatabase   = 8 << 30
 	segmentSize   = 16 << 20 // of the log; two are there from the start
 	startTimeout  = time.Minute
-	closeTimeout  = 10 * time.Second
+	closeTimeout  = 5 * time.Second
 )
 
 // memberName and memberURL name the one member to itself. Nobody listens there.
@@ -46,6 +46,8 @@ type engine struct {
 	failed chan struct{} // closed when etcd can't go on
 	err    error         // why, when failed is closed
 }
+
+var errLate = fmt.Errorf("etcd is not ready after %v", startTimeout)
 
 // errStuck says that an etcd that has failed could not be ended, so that its
 // files can't be opened again by this process.
@@ -81,7 +83,7 @@ func engineConfig(dir string, log *slog.Logger, failed func(error)) *embed.Confi
 func startEngine(ctx context.Context, dir string, log *slog.Logger) (*engine, error) {
 	e := newEngine()
 	config := engineConfig(dir, log, e.fail)
-	started := make(chan struct{})
+	started := make(chan *embed.Etcd, 1)
 	go func() {
 		defer close(started)
 		defer func() {
@@ -96,14 +98,18 @@ func startEngine(ctx context.Context, dir string, log *slog.Logger) (*engine, er
 			e.fail(err)
 			return
 		}
-		e.etcd = etcd
+		started <- etcd
 	}()
-	<-started
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errLate)
+	defer cancel()
+	select {
+	case e.etcd = <-started:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	if e.etcd == nil {
 		return nil, e.err
 	}
-	timeout := time.NewTimer(startTimeout)
-	defer timeout.Stop()
 	var err error
 	select {
 	case <-e.etcd.Server.ReadyNotify():
@@ -112,9 +118,7 @@ func startEngine(ctx context.Context, dir string, log *slog.Logger) (*engine, er
 	case <-e.failed:
 		err = e.err
 	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timeout.C:
-		err = fmt.Errorf("it is not ready after %v", startTimeout)
+		err = context.Cause(ctx)
 	}
 	if stuck := e.close(); stuck != nil {
 		err = fmt.Errorf("%w: %w", err, stuck)
@@ -122,21 +126,35 @@ func startEngine(ctx context.Context, dir string, log *slog.Logger) (*engine, er
 	return nil, err
 }
 
-// close ends etcd. One that has failed may hold its locks for ever.
+// close ends etcd. One that has failed can't always end by itself: what waits
+// for the goroutine that died waits for ever. It has stopped all that writes by
+// then, so that its database can be closed, and a new etcd can have the files.
 func (e *engine) close() error {
 	if e.client != nil {
 		e.client.Close()
 	}
-	closed := make(chan struct{})
+	if within(closeTimeout, e.etcd.Close) {
+		return nil
+	}
+	db := e.etcd.Server.Backend()
+	if within(closeTimeout, func() { db.Close() }) {
+		return nil
+	}
+	return errStuck
+}
+
+// within calls f and says whether it ended in time, which it may never do.
+func within(limit time.Duration, f func()) bool {
+	ended := make(chan struct{})
 	go func() {
-		defer close(closed)
-		e.etcd.Close()
+		defer close(ended)
+		f()
 	}()
 	select {
-	case <-closed:
-		return nil
-	case <-time.After(closeTimeout):
-		return errStuck
+	case <-ended:
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }
 

@@ -138,32 +138,35 @@ func (s *Store) flush() {
 
 // reopen replaces an etcd that has failed, when there is room.
 func (s *Store) reopen(ctx context.Context) error {
-	e, err := s.running()
-	if err != nil {
-		if errors.Is(err, errStuck) {
-			return err
-		}
-	} else {
+	if e, err := s.running(); err == nil {
 		select {
 		default:
 			return nil
 		case <-e.failed:
 		}
-		why := e.err
+		s.stop(e.err)
 		if err := e.close(); err != nil {
-			why = fmt.Errorf("%w: %w", why, err)
+			s.stop(fmt.Errorf("%w: %w", e.err, err))
 		}
-		s.mu.Lock()
-		s.engine, s.why = nil, why
-		s.mu.Unlock()
-		if errors.Is(why, errStuck) {
-			return why
-		}
+	} else if errors.Is(err, errStuck) {
+		return err
 	}
 	if err := checkDatabase(s.dir.database()); err != nil {
 		return explain(s.dir.path, err)
 	}
-	return s.start(ctx, false)
+	err := s.start(ctx, false)
+	if err != nil && !noRoom(err) && ctx.Err() == nil {
+		// It may have left its files open.
+		s.stop(fmt.Errorf("%w: %w", err, errStuck))
+	}
+	return err
+}
+
+// stop says that there is no etcd now.
+func (s *Store) stop(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine, s.why = nil, why
 }
 
 // noRoom says whether an error is of a full disk.

@@ -59,7 +59,7 @@ func (s *Store) start(ctx context.Context, fresh bool) error {
 	}
 	e, err := startEngine(ctx, s.dir.etcd(), s.log)
 	if err != nil {
-		return s.startError(ctx, err)
+		return s.startError(err)
 	}
 	if fresh {
 		if err := s.dir.finish(); err != nil {
@@ -74,8 +74,8 @@ func (s *Store) start(ctx context.Context, fresh bool) error {
 
 // startError tells an etcd that did not start for want of something from one
 // that could not read its files.
-func (s *Store) startError(ctx context.Context, err error) error {
-	if ctx.Err() != nil || errors.Is(err, os.ErrPermission) || noRoom(err) {
+func (s *Store) startError(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errLate) || errors.Is(err, os.ErrPermission) || noRoom(err) {
 		return explain(s.dir.path, err)
 	}
 	return explain(s.dir.path, damaged(err))

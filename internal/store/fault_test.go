@@ -1,0 +1,270 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sys/unix"
+
+	"github.com/isat-sdn/isat/internal/binding"
+)
+
+// refused opens a directory that can't be opened, and wants one line that says
+// why.
+func refused(t *testing.T, dir, want string) {
+	t.Helper()
+	s, err := Open(t.Context(), Config{Dir: dir, Log: testLog(t)})
+	if err == nil {
+		s.Close()
+		t.Errorf("opened, want %q", want)
+		return
+	}
+	if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %q, want %q", err, want)
+	}
+	t.Log(err)
+}
+
+func overwrite(t *testing.T, name string, change func([]byte) []byte) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, change(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A directory that is another's, or no directory, is refused and left alone.
+func TestDirectoryRefused(t *testing.T) {
+	used := t.TempDir()
+	open(t, used)
+	refused(t, used, "another isat, process ")
+
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "letter"), []byte("dear"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, foreign, "holds letter")
+	if _, err := os.Stat(filepath.Join(foreign, etcdName)); err == nil {
+		t.Error("something was written to a foreign directory")
+	}
+	refused(t, filepath.Join(foreign, "letter"), "not a directory: choose a directory")
+	refused(t, filepath.Join(foreign, "letter", "below"), "not a directory: choose a directory")
+}
+
+// Damage is found at the start, and said.
+func TestDamaged(t *testing.T) {
+	origin := t.TempDir()
+	s := open(t, origin)
+	marker := bytes.Repeat([]byte("mark"), 2000)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: marker})
+	s.Close()
+	const database = "etcd/member/snap/db"
+	for _, c := range []struct {
+		name, file, want string
+		change           func([]byte) []byte
+	}{
+		{"newer", formatName, "it is of format 2, and this isat knows format 1", func([]byte) []byte { return []byte("isat data, format 2\n") }},
+		{"no format", formatName, "it is damaged (format is not readable)", func([]byte) []byte { return []byte("?") }},
+		{"empty database", database, "it is damaged", func([]byte) []byte { return nil }},
+		{"a page of a database", database, "it is damaged", func(b []byte) []byte { return b[:3*os.Getpagesize()] }},
+		{"zeros", database, "it is damaged", func(b []byte) []byte { return make([]byte, len(b)) }},
+		{"noise", database, "it is damaged", func(b []byte) []byte {
+			for i := 2 * os.Getpagesize(); i < len(b); i++ {
+				b[i] = byte(i * 7)
+			}
+			return b
+		}},
+		{"log", "etcd/member/wal/0000000000000000-0000000000000000.wal", "it is damaged", func(b []byte) []byte {
+			b[bytes.Index(b, marker)+5] ^= 1
+			return b
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "d")
+			if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, filepath.Join(dir, c.file), c.change)
+			refused(t, dir, c.want)
+		})
+	}
+	t.Run("no database", func(t *testing.T) {
+		if err := os.Remove(filepath.Join(origin, database)); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, origin, "it is damaged")
+	})
+}
+
+// A document that is not what was written is not given out.
+func TestObjectDamaged(t *testing.T) {
+	value := []byte(encodeObject([]byte("name: red\n")))
+	if o, err := decodeObject([]byte(objectKey("network", "red")), value, 5); err != nil || string(o.Text) != "name: red\n" {
+		t.Fatal(o, err)
+	}
+	for i := range value {
+		bad := bytes.Clone(value)
+		bad[i] ^= 0x10
+		if o, err := decodeObject([]byte(objectKey("network", "red")), bad, 5); err == nil {
+			t.Errorf("byte %d: %v", i, o)
+		}
+		if o, err := decodeObject([]byte(objectKey("network", "red")), value[:i], 5); err == nil {
+			t.Errorf("%d bytes: %v", i, o)
+		}
+	}
+}
+
+// An isat that was killed while it made a directory makes it anew.
+func TestHalfMade(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir).Close()
+	if err := os.Remove(filepath.Join(dir, formatName)); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, "holds etcd")
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, newName), nil, 0o600), os.WriteFile(filepath.Join(dir, tempPrefix+"x"), nil, 0o600),
+		os.RemoveAll(filepath.Join(dir, "etcd/member/wal"))); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("1")})
+	if _, err := os.Stat(filepath.Join(dir, newName)); err == nil {
+		t.Error("the directory is still marked as new")
+	}
+}
+
+// mount makes a file system in memory, for root only.
+func mount(t *testing.T, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		if os.Getenv("ISAT_TEST_REQUIRE") == "1" {
+			t.Fatal("mount a tmpfs:", err)
+		}
+		t.Skip("can't mount a tmpfs: run as root: ", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+func TestReadOnly(t *testing.T) {
+	root := mount(t, "size=200m")
+	dir := filepath.Join(root, "d")
+	s := open(t, dir)
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := unix.Mount("tmpfs", root, "tmpfs", unix.MS_REMOUNT|flags, "size=200m"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	remount(unix.MS_RDONLY)
+	refused(t, dir, "read-only file system: mount it writable")
+	refused(t, filepath.Join(root, "other"), "read-only file system: mount it writable")
+	remount(0)
+	open(t, dir).Close()
+}
+
+// On a full disk nothing is changed by half, the process lives, bindings wait,
+// and all goes on when there is room.
+func TestFull(t *testing.T) {
+	root := mount(t, "size=200m")
+	dir := filepath.Join(root, "d")
+	s := open(t, dir)
+	run(t, s)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("1")})
+	for _, leave := range []int64{0, spare / 2} {
+		fillUp(t, root, leave)
+		s.Keep([]binding.Kept{kept(1)})
+		_, err := s.Commit(t.Context(), []Edit{{Kind: "network", Name: "red", Text: text("2")}, {Kind: "network", Name: "blue", Text: text("2")}})
+		var none *FullError
+		if !errors.As(err, &none) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "make room on its disk") {
+			t.Fatal(err)
+		}
+		t.Log(err)
+		if list := objects(t, s); len(list) != 1 || string(list[0].Text) != "1" {
+			t.Error("half a change:", list)
+		}
+		for deadline := time.Now().Add(time.Minute); s.Counts().Failed == 0; <-time.After(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("no batch failed")
+			}
+		}
+		makeRoom(t, root)
+	}
+	written(t, s, 1)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("3")})
+	fillUp(t, root, 0)
+	s.Close()
+	refused(t, dir, "make room on its disk")
+}
+
+// fillUp leaves so many bytes of a file system free.
+func fillUp(t *testing.T, root string, leave int64) {
+	t.Helper()
+	var fs unix.Statfs_t
+	f, err := os.OpenFile(filepath.Join(root, "fill"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err := errors.Join(err, unix.Statfs(root, &fs)); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail)*fs.Bsize-leave); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func makeRoom(t *testing.T, root string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(root, "fill")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// When others take the room that a write was sure of, etcd gives up, the process
+// lives, and the store is opened again when there is room.
+func TestFailed(t *testing.T) {
+	root := mount(t, "size=300m")
+	s := open(t, filepath.Join(root, "d"))
+	run(t, s)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("1")})
+	fillUp(t, root, 0)
+	e := s.engine
+	mebibyte := strings.Repeat("x", 1<<20)
+	for i := 0; ; i++ {
+		err := e.do(t.Context(), func(ctx context.Context, c *clientv3.Client) error {
+			_, err := c.Put(ctx, "filler", mebibyte)
+			return err
+		})
+		if err != nil {
+			t.Logf("after %d MiB: %v", i, err)
+			break
+		}
+	}
+	select {
+	case <-e.failed:
+	case <-time.After(time.Minute):
+		t.Fatal("etcd has not failed")
+	}
+	s.Keep([]binding.Kept{kept(1)})
+	if _, err := s.Commit(t.Context(), []Edit{{Kind: "network", Name: "red", Text: text("2")}}); err == nil {
+		t.Error("a change of a store that has failed")
+	} else {
+		t.Log(err)
+	}
+	makeRoom(t, root)
+	written(t, s, 1)
+	if list := objects(t, s); len(list) != 1 || string(list[0].Text) != "1" {
+		t.Error(list)
+	}
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("3")})
+}
