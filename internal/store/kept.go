@@ -62,8 +62,9 @@ func decodeBinding(key, value []byte) (k binding.Kept, ok bool) {
 	return binding.Kept{Key: b.Key, Binding: b, Port: binding.PortKey(binary.BigEndian.Uint32(value[18:]))}, true
 }
 
-// pageSize is how many bindings are read at once.
-const pageSize = 10_000
+// pageSize is how many bindings are read at once. For each page etcd counts
+// all.
+const pageSize = 100_000
 
 // Bindings returns what was kept of bindings, in no order.
 func (s *Store) Bindings(ctx context.Context) ([]binding.Kept, error) {

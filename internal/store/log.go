@@ -12,7 +12,8 @@ import (
 
 // logCore is etcd's log, in isat's. What etcd says is for whoever looks for its
 // faults: its warnings and errors are of members and networks that are not
-// there, and what fails is told to the caller, who logs it.
+// there, and what fails is told to the caller, who logs it. What it tells of
+// each request is left out.
 type logCore struct{ log *slog.Logger }
 
 func (c logCore) level(l zapcore.Level) slog.Level {
@@ -23,7 +24,7 @@ func (c logCore) level(l zapcore.Level) slog.Level {
 }
 
 func (c logCore) Enabled(l zapcore.Level) bool {
-	return c.log.Enabled(context.Background(), c.level(l))
+	return l > zapcore.DebugLevel && c.log.Enabled(context.Background(), c.level(l))
 }
 
 func (c logCore) With(fields []zapcore.Field) zapcore.Core {
