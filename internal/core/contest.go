@@ -277,6 +277,7 @@ func (c *Core) moveStation(why decision, sw *switchState, s *binding.Station, to
 		slog.String("network", c.names[s.Network]), slog.String("from", c.portName(sw, from)), slog.String("to", c.portName(sw, to)))
 	c.decide(why, segment, who{s.MAC, s.Location()}, who{s.MAC, place{Switch: sw.ID, Port: from}})
 	c.changedStation(view.Modified, s)
+	c.keepStation(s)
 	return true
 }
 

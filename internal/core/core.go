@@ -54,9 +54,12 @@ type Core struct {
 	noted    map[topic]int64       // when a host last was the subject of a note
 	counters counters
 	subject  resolve.Subject
-	watched  bool // changes are wanted
-	followed bool // events are wanted
-	detailed bool // those that come with every host, too
+	recalled map[binding.Key]place // kept bindings that were not heard of since, and where they were
+	sifted   bool                  // of recalled, what has no place is gone
+	keeping  bool                  // bindings are to be kept
+	watched  bool                  // changes are wanted
+	followed bool                  // events are wanted
+	detailed bool                  // those that come with every host, too
 	// Timers, by what they are for, and of stations that were heard elsewhere.
 	alarms      *binding.Wheel[alarm]
 	moverAlarms *binding.Wheel[binding.StationKey]
@@ -179,6 +182,7 @@ func (c *Core) tick() {
 	c.tickAlarms()
 	c.tickQuestions()
 	c.tickRouters()
+	c.tickRecalled()
 	for _, sw := range c.switches {
 		if len(sw.held) > 0 && c.started+int64(c.config.Grace) <= c.now {
 			for key := range sw.held {
@@ -213,6 +217,9 @@ func (c *Core) Next() (time.Time, bool) {
 	}
 	if t, waits := c.holds.Next(); waits {
 		earlier(t)
+	}
+	if c.recalled != nil {
+		earlier(c.nextRecalled())
 	}
 	if c.routers.due != never {
 		earlier(c.routers.due)

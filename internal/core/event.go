@@ -97,8 +97,9 @@ type Effects struct {
 	Send    []Send
 	Sync    []Sync
 	Done    []Done
-	Changes []Change     // only while somebody watches, see Core.Watch
-	Events  []view.Event // only while somebody watches, see Core.WatchEvents
+	Kept    []binding.Kept // only while somebody keeps bindings, see Core.Keep
+	Changes []Change       // only while somebody watches, see Core.Watch
+	Events  []view.Event   // only while somebody watches, see Core.WatchEvents
 	Notes   []Note
 }
 

@@ -103,6 +103,7 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		return key, false
 	}
 	delete(c.probed, evidence.Key)
+	c.doubtKept(&evidence)
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
 	c.heardAs(sw, e, evidence, verdict, change)
@@ -231,14 +232,17 @@ func (c *Core) solicit(key binding.Key, asker resolve.Asker, try int) {
 
 // direct hands the asker's own frame to the owner of an address alone.
 func (c *Core) direct(b *binding.Binding, asker resolve.Asker) bool {
-	station := c.table.StationOf(b)
-	if station == nil || station.Location() == asker.At {
+	at, ok := c.hint(b)
+	if station := c.table.StationOf(b); station != nil {
+		at, ok = station.Location(), true
+	}
+	if !ok || at == asker.At {
 		return false
 	}
 	frame := slices.Clone(asker.Frame)
 	copy(frame, b.MAC[:])
 	c.counters.directed++
-	c.deliver(station.Location(), frame)
+	c.deliver(at, frame)
 	return true
 }
 

@@ -166,7 +166,7 @@ func (c *Core) restorable(e *binding.Evidence) bool {
 	old := c.table.Lookup(e.Key)
 	here := c.table.Station(binding.StationKey{Switch: e.Switch, Segment: e.Key.Segment, MAC: e.MAC}) != nil
 	if !e.Origin.Configured() {
-		return old == nil && here
+		return here && c.giveWay(e.Key)
 	}
 	if old == nil || !old.Origin.Configured() {
 		return false // the operator took it back
@@ -186,7 +186,7 @@ func (c *Core) hold(sw *switchState, m pipeline.Memory) {
 	sw.held = nil
 	if c.now < c.started+int64(c.config.Grace) {
 		for _, b := range m.Foreign {
-			if c.table.Lookup(b.Key) == nil {
+			if !c.known(b.Key) {
 				if sw.held == nil {
 					sw.held = make(map[binding.Key]*binding.Binding)
 				}
@@ -195,7 +195,7 @@ func (c *Core) hold(sw *switchState, m pipeline.Memory) {
 		}
 	}
 	for _, own := range m.Bindings {
-		if c.table.Lookup(own.Key) == nil {
+		if !c.known(own.Key) {
 			for _, other := range c.switches {
 				other.drop(own.Key)
 			}
@@ -477,7 +477,7 @@ func (c *Core) spread(change binding.Change, except *switchState) {
 			continue
 		}
 		var held *binding.Binding
-		if change.Old == nil {
+		if change.New != nil {
 			held = sw.held[change.New.Key]
 		}
 		if held != nil {

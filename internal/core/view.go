@@ -250,6 +250,12 @@ func (c *Core) NetworkByName(name string) (uint32, bool) {
 }
 
 func (c *Core) changedBinding(change binding.Change) {
+	if c.recalled != nil {
+		delete(c.recalled, keyOf(change))
+	}
+	if c.keeping {
+		c.keep(change)
+	}
 	if !c.watched {
 		return
 	}
