@@ -23,7 +23,7 @@ const defaultListen = "tcp::6653"
 
 func newRunCommand() *cobra.Command {
 	var listen []string
-	var apiListen, intentFile string
+	var apiListen, intentFile, dataDir string
 	var hold holdFlags
 	level := slog.LevelInfo
 	cmd := &cobra.Command{
@@ -35,6 +35,7 @@ when it is told of it:
   ovs-vsctl set bridge BR protocols=OpenFlow13 fail-mode=secure
   ovs-vsctl set-controller BR tcp:HOST:6653`,
 		Example: `  isat run
+  isat run --data-dir /var/lib/isat
   isat run --intent networks.yaml --log-level debug
   isat run --listen tcp:192.0.2.1:6653 --listen unix:/run/isat.sock`,
 		Args: noArgs,
@@ -43,6 +44,7 @@ when it is told of it:
 	f.StringArrayVar(&listen, "listen", []string{defaultListen}, "`ADDRESS` on which switches are awaited: tcp:HOST:PORT or unix:PATH; can be repeated")
 	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
 	f.StringVar(&intentFile, "intent", "", "`FILE` that says which networks there are; without it there is one, default, with every port")
+	f.StringVar(&dataDir, "data-dir", "", "`DIR` that keeps what is applied, and the bindings; without it that lasts as long as isat")
 	hold.add(f)
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least `LEVEL` to log: debug, info, warn or error")
 	f.Lookup("log-level").DefValue = "info"
@@ -72,6 +74,7 @@ when it is told of it:
 			Listen:     addresses,
 			APIListen:  apiListen,
 			IntentFile: intentFile,
+			DataDir:    dataDir,
 			Hold:       limits,
 			Log:        newLogger(cmd.ErrOrStderr(), format.value, level),
 			Version:    Version(),

@@ -23,6 +23,7 @@ import (
 	"github.com/isat-sdn/isat/internal/ofconn"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/store"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 	APIListen  string         // HOST:PORT of the REST API
 	IntentFile string         // read at the start and on SIGHUP; empty for the default network alone
 	Intent     *intent.Intent // instead of a file
+	DataDir    string         // where what must outlive isat is kept; empty for memory alone
 	Hold       resolve.HoldLimits
 	Log        *slog.Logger
 	Version    string
@@ -54,6 +56,7 @@ type daemon struct {
 	happened    feed[view.Event]
 	routine     atomic.Int64 // how many follow events that come with every host
 	history     history
+	store       *store.Store // nil without a data directory
 	switches    *ofconn.Server
 	listen      []string
 	dropped     atomic.Uint64 // punts, because the loop was behind
@@ -69,13 +72,17 @@ var errEnding = errors.New("isat is ending")
 const eventQueue = 8192
 
 // Run runs a controller until the context ends. The error is one line.
-func Run(ctx context.Context, config Config) error {
+func Run(ctx context.Context, config Config) (err error) {
 	d, listeners, apiListener, err := start(ctx, config)
 	if err != nil {
 		return err
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	d.ended = ctx.Done()
+	if d.store != nil {
+		defer func() { err = errors.Join(err, d.store.Close()) }()
+		tasks.Go(func() error { return d.store.Run(ctx) })
+	}
 	tasks.Go(func() error { return d.loop(ctx) })
 	for _, l := range listeners {
 		tasks.Go(func() error { return d.switches.Serve(ctx, l) })
@@ -89,9 +96,8 @@ func Run(ctx context.Context, config Config) error {
 	tasks.Go(func() error { return d.reload(ctx, signals) })
 	d.log.Info("isat is ready", slog.String("version", config.Version), slog.Any("switches", d.listen),
 		slog.String("api", "http://"+apiListener.Addr().String()))
-	err = tasks.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
+	if err = tasks.Wait(); errors.Is(err, context.Canceled) {
+		err = nil
 	}
 	return err
 }
@@ -105,6 +111,15 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 			return nil, nil, nil, err
 		}
 	}
+	kept, err := openStore(ctx, config)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer func() {
+		if err != nil && kept != nil {
+			err = errors.Join(err, kept.Close())
+		}
+	}()
 	defer func() {
 		if err != nil {
 			for _, l := range listeners {
@@ -127,7 +142,10 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, want),
 		events: make(chan core.Event, eventQueue), queries: make(chan func()),
 	}
-	d.table = d.core.Table()
+	d.table, d.store = d.core.Table(), kept
+	if err := d.recall(ctx); err != nil {
+		return nil, listeners, nil, errors.Join(err, apiListener.Close())
+	}
 	d.switches = ofconn.New(ofconn.Config{Log: config.Log}, d)
 	for _, l := range listeners {
 		d.listen = append(d.listen, l.Addr().Network()+":"+l.Addr().String())

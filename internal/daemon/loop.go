@@ -83,6 +83,9 @@ func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *syn
 	for _, done := range effects.Done {
 		d.answers.answer(done)
 	}
+	if len(effects.Kept) > 0 {
+		d.store.Keep(effects.Kept)
+	}
 	if len(effects.Changes) > 0 {
 		d.tellChanges(effects.Changes)
 	}

@@ -19,8 +19,8 @@ import (
 // How etcd is run. It has no second member to wait for, and nobody reads its
 // history.
 const (
-	tick          = 20  // ms
-	election      = 100 // ms: after it the only member leads
+	tick          = 50  // ms
+	election      = 250 // ms: after it the only member leads
 	snapshotEvery = 64  // entries of the log, after which it is cut; each may be of MaxCommit
 	catchUp       = 1   // entries kept for members that are behind: there are none
 	maxOps        = 1 << 20

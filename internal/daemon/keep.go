@@ -1,0 +1,37 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/store"
+)
+
+// openStore opens the data directory; without one there is no store.
+func openStore(ctx context.Context, config Config) (*store.Store, error) {
+	if config.DataDir == "" {
+		return nil, nil
+	}
+	return store.Open(ctx, store.Config{Dir: config.DataDir, Log: config.Log})
+}
+
+// recall gives the core what was kept of bindings, before the loop runs, and has
+// it tell what is to be kept from now on.
+func (d *daemon) recall(ctx context.Context) error {
+	if d.store == nil {
+		return nil
+	}
+	began := time.Now()
+	kept, err := d.store.Bindings(ctx)
+	if err != nil {
+		return err
+	}
+	d.core.Keep(true)
+	effects := d.core.Step(began, core.Recall{Bindings: kept})
+	d.store.Keep(effects.Kept)
+	d.log.Info("data directory is open", slog.String("dir", d.config.DataDir), slog.Int("bindings", len(kept)),
+		slog.Int("stale", d.core.Table().Len().Bindings), slog.Duration("took", time.Since(began)))
+	return nil
+}
