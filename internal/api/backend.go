@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/netip"
 
 	"github.com/isat-sdn/isat/internal/view"
@@ -61,6 +62,9 @@ type Backend interface {
 	// ClearDuplicates releases the frozen bindings of the scope, and returns
 	// how many those were.
 	ClearDuplicates(ctx context.Context, s Scope) (int, error)
+	// Backup returns a function that writes all that is kept. A daemon that
+	// keeps nothing is ErrConflict.
+	Backup(ctx context.Context) (func(context.Context, io.Writer) error, error)
 }
 
 // Filter narrows a list. Empty fields do not restrict. The API passes a

@@ -91,6 +91,7 @@ func register(a huma.API, b Backend) {
 	registerWatch(a, h)
 	registerEvents(a, h)
 	registerOperate(a, h)
+	registerBackup(a, h)
 }
 
 func get(id, path, tag, summary string) huma.Operation {

@@ -152,6 +152,8 @@ func backendCommand(ts *testscript.TestScript, neg bool, args []string) {
 			list = append(list, view.Binding{Network: "default", IP: fmt.Sprintf("10.1.%d.%d", i/256, i%256)})
 		}
 		b.Change(func() { b.BindingList = list })
+	case "kept":
+		b.Change(func() { b.Kept = []byte(args[1]) })
 	case "fail":
 		b.Change(func() { b.Err = errors.New(strings.Join(args[1:], " ")) })
 	case "resolution":

@@ -83,7 +83,7 @@ or make a network to try it on ("isat lab").`,
 	add(groupRun, newRunCommand(), newLabCommand(), newDemoCommand())
 	add(groupAsk, newStatusCommand(a), newGetCommand(a), newResolveCommand(a), newProbeCommand(a), newExplainCommand(a),
 		newFlowsCommand(a), newTraceCommand(a), newWatchCommand(a), newEventsCommand(a))
-	add(groupOperate, newFlushCommand(a), newClearCommand(a))
+	add(groupOperate, newFlushCommand(a), newClearCommand(a), newBackupCommand(a), newRestoreCommand())
 	add(groupOther, newVersionCommand(), newDocsCommand(), newBenchCommand())
 	return root
 }

@@ -191,6 +191,20 @@ func (c *Client) Explain(ctx context.Context, t api.Target) ([]view.Explanation,
 	return list[view.Explanation](ctx, c, "/v1/explain", q)
 }
 
+// Backup writes all that isat keeps to w: a backup only if there is no error and
+// its checksum is right.
+func (c *Client) Backup(ctx context.Context, w io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, "/v1/backup", nil, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return c.transportError(ctx, err)
+	}
+	return nil
+}
+
 func targetBody(t api.Target) api.TargetBody {
 	return api.TargetBody{IP: t.IP.String(), Network: t.Network, VLAN: t.VLAN}
 }

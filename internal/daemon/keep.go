@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
+	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/store"
 )
@@ -15,6 +17,17 @@ func openStore(ctx context.Context, config Config) (*store.Store, error) {
 		return nil, nil
 	}
 	return store.Open(ctx, store.Config{Dir: config.DataDir, Log: config.Log})
+}
+
+// Backup implements api.Backend.
+func (b backend) Backup(context.Context) (func(context.Context, io.Writer) error, error) {
+	if b.d.store == nil {
+		return nil, api.Errorf(api.ErrConflict, "nothing is kept that could be backed up: isat was started without --data-dir")
+	}
+	if err := b.d.store.Ready(); err != nil {
+		return nil, api.Errorf(api.ErrBusy, "back up: %s", err)
+	}
+	return b.d.store.Backup, nil
 }
 
 // recall gives the core what was kept of bindings, before the loop runs, and has

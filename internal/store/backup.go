@@ -112,7 +112,7 @@ func readBackupHead(in io.Reader, sum hash.Hash) (size int64, err error) {
 // Restore makes a data directory from a backup. The directory is empty or does
 // not exist, and no isat uses it; if it fails it is as before, or can be
 // restored into again.
-func Restore(file, path string, log *slog.Logger) error {
+func Restore(file, path string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -126,14 +126,14 @@ func Restore(file, path string, log *slog.Logger) error {
 	if !fresh {
 		return fmt.Errorf("restore %s: data directory %s is in use already: choose an empty or a new one", file, path)
 	}
-	if err := dir.restore(f, log); err != nil {
+	if err := dir.restore(f); err != nil {
 		err = fmt.Errorf("restore %s: %w", file, err)
-		return errors.Join(err, os.RemoveAll(dir.etcd()), os.Remove(dir.join(newName)))
+		return errors.Join(err, os.RemoveAll(dir.etcd()), os.Remove(dir.join(newName)), os.Remove(dir.join(lockName)))
 	}
 	return dir.finish()
 }
 
-func (d *directory) restore(f *os.File, log *slog.Logger) error {
+func (d *directory) restore(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (d *directory) restore(f *os.File, log *slog.Logger) error {
 	if err := errors.Join(readBackup(f, temp), temp.Close()); err != nil {
 		return err
 	}
-	if err := buildEngine(temp.Name(), d.etcd(), log); err != nil {
+	if err := buildEngine(temp.Name(), d.etcd()); err != nil {
 		return err
 	}
 	if err := checkDatabase(d.database()); err != nil {
@@ -160,7 +160,7 @@ func (d *directory) restore(f *os.File, log *slog.Logger) error {
 }
 
 // buildEngine makes the files of an etcd that begins with a database.
-func buildEngine(database, dir string, log *slog.Logger) error {
+func buildEngine(database, dir string) error {
 	failure := newEngine()
 	ended := make(chan struct{})
 	go func() {
@@ -170,7 +170,7 @@ func buildEngine(database, dir string, log *slog.Logger) error {
 				failure.fail(fmt.Errorf("%v", r))
 			}
 		}()
-		err := snapshot.NewV3(newLogger(log, failure.fail)).Restore(snapshot.RestoreConfig{
+		err := snapshot.NewV3(newLogger(slog.New(slog.DiscardHandler), failure.fail)).Restore(snapshot.RestoreConfig{
 			SnapshotPath: database, SkipHashCheck: true, OutputDataDir: dir,
 			Name: memberName, PeerURLs: []string{memberURL}, InitialCluster: memberName + "=" + memberURL, InitialClusterToken: "isat",
 		})

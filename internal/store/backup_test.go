@@ -28,7 +28,7 @@ func restore(t testing.TB, data []byte, dir string) error {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Restore(file, dir, testLog(t))
+	return Restore(file, dir)
 }
 
 // A backup is all that was kept at one moment, with its revisions, and goes on

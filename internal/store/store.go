@@ -91,6 +91,12 @@ func (s *Store) running() (*engine, error) {
 	return s.engine, nil
 }
 
+// Ready returns why the store can't be used now, or nil.
+func (s *Store) Ready() error {
+	_, err := s.running()
+	return err
+}
+
 // wrote counts what was written, see tidy.
 func (s *Store) wrote(bytes int) {
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type Backend struct {
 	Traces         map[string]view.Trace    // by packet
 	EventList      []view.Event             // those that are remembered
 	Meant          int                      // how many bindings a scope has
+	Kept           []byte                   // the backup; if nil, nothing is kept
 	Err            error                    // if set, what every method returns
 
 	mu       sync.Mutex
@@ -310,4 +312,21 @@ func (b *Backend) AwaitWatchers(ctx context.Context, n int) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Backup implements api.Backend.
+func (b *Backend) Backup(context.Context) (func(context.Context, io.Writer) error, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	kept := b.Kept
+	switch {
+	case b.Err != nil:
+		return nil, b.Err
+	case kept == nil:
+		return nil, api.Errorf(api.ErrConflict, "nothing is kept")
+	}
+	return func(_ context.Context, w io.Writer) error {
+		_, err := w.Write(kept)
+		return err
+	}, nil
 }
