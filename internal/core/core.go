@@ -55,7 +55,6 @@ type Core struct {
 	counters counters
 	subject  resolve.Subject
 	recalled map[binding.Key]place // kept bindings that were not heard of since, and where they were
-	sifted   bool                  // of recalled, what has no place is gone
 	keeping  bool                  // bindings are to be kept
 	watched  bool                  // changes are wanted
 	followed bool                  // events are wanted
@@ -182,7 +181,6 @@ func (c *Core) tick() {
 	c.tickAlarms()
 	c.tickQuestions()
 	c.tickRouters()
-	c.tickRecalled()
 	for _, sw := range c.switches {
 		if len(sw.held) > 0 && c.started+int64(c.config.Grace) <= c.now {
 			for key := range sw.held {
@@ -217,9 +215,6 @@ func (c *Core) Next() (time.Time, bool) {
 	}
 	if t, waits := c.holds.Next(); waits {
 		earlier(t)
-	}
-	if c.recalled != nil {
-		earlier(c.nextRecalled())
 	}
 	if c.routers.due != never {
 		earlier(c.routers.due)

@@ -1,14 +1,6 @@
 package core
 
-import (
-	"time"
-
-	"github.com/isat-sdn/isat/internal/binding"
-)
-
-// recallSpan is for how long a kept binding is a hint where to ask, when its
-// owner is never heard.
-const recallSpan = int64(20 * time.Minute)
+import "github.com/isat-sdn/isat/internal/binding"
 
 // Recall tells what an earlier process kept, before any switch has connected.
 type Recall struct{ Bindings []binding.Kept }
@@ -22,7 +14,11 @@ func (e Recall) apply(c *Core) {
 			continue
 		}
 		c.recalled[k.Key] = place{Switch: k.Binding.Switch, Port: k.Port}
+		if limit := c.table.AgeLimit(k.Key); limit > 0 {
+			c.alarms.Arm(alarm{alarmRecalled, k.Key}, c.now+limit)
+		}
 	}
+	c.alarms.Arm(alarm{kind: alarmSift}, c.now+int64(c.config.Grace))
 }
 
 // Keep says whether somebody wants to keep bindings.
@@ -97,45 +93,27 @@ func (c *Core) giveWay(key binding.Key) bool {
 	return c.table.Lookup(key) == nil
 }
 
-// doubtKept has a recalled binding give way to another MAC that was heard: it is
-// no owner that would be asked first.
-func (c *Core) doubtKept(e *binding.Evidence) {
-	if _, recalled := c.recalled[e.Key]; recalled && c.table.Lookup(e.Key).MAC != e.MAC {
-		c.giveWay(e.Key)
-	}
-}
-
-// tickRecalled drops hints: those to a place that is not there when a switch
-// that is away would be forgotten, and all when they are old.
-func (c *Core) tickRecalled() {
-	if c.recalled == nil || c.now < c.nextRecalled() {
-		return
-	}
-	old := c.now >= c.started+recallSpan
+// siftRecalled drops the recalled bindings whose place is not there when a
+// switch that is away would be forgotten.
+func (c *Core) siftRecalled() {
 	for key := range c.recalled {
-		b := c.table.Lookup(key)
-		if _, there := c.hint(b); old || !there {
+		if _, there := c.hint(c.table.Lookup(key)); !there {
 			c.giveWay(key)
 		}
 	}
-	c.sifted = true
-	if old {
-		c.recalled = nil
-	}
 }
 
-// nextRecalled is when tickRecalled has something to do.
-func (c *Core) nextRecalled() int64 {
-	if !c.sifted {
-		return c.started + min(int64(c.config.Grace), recallSpan)
+// recognize ends the recalling of a binding that has an owner again, or is gone.
+func (c *Core) recognize(change binding.Change) {
+	one := change.Old
+	if one == nil {
+		one = change.New
 	}
-	return c.started + recallSpan
-}
-
-// keyOf is the address that a change is of.
-func keyOf(change binding.Change) binding.Key {
-	if change.New != nil {
-		return change.New.Key
+	if b := change.New; b != nil && b.State == binding.Stale && c.table.StationOf(b) == nil {
+		return
 	}
-	return change.Old.Key
+	if _, recalled := c.recalled[one.Key]; recalled {
+		delete(c.recalled, one.Key)
+		c.alarms.Disarm(alarm{alarmRecalled, one.Key})
+	}
 }

@@ -48,7 +48,12 @@ func benchCore(b *testing.B) (*Core, time.Time) {
 
 // BenchmarkLearn learns new hosts from punts: per host a station and a binding,
 // and the flow-mods for both.
-func BenchmarkLearn(b *testing.B) {
+func BenchmarkLearn(b *testing.B) { benchmarkLearn(b, false) }
+
+// BenchmarkLearnAndKeep tells in addition what is to be kept.
+func BenchmarkLearnAndKeep(b *testing.B) { benchmarkLearn(b, true) }
+
+func benchmarkLearn(b *testing.B, keep bool) {
 	const most = 1 << 19
 	var c *Core
 	var now time.Time
@@ -60,6 +65,7 @@ func BenchmarkLearn(b *testing.B) {
 		b.StopTimer()
 		if learned+benchBatch > most {
 			c, now = benchCore(b)
+			c.Keep(keep)
 			learned = 0
 		}
 		batch = batch[:0]

@@ -18,12 +18,14 @@ type alarm struct {
 type alarmKind uint8
 
 const (
-	alarmUnheard alarmKind = iota + 1 // a question that keeps a binding fresh has had no answer
-	alarmAsk                          // the next question of an ask
-	alarmContest                      // the next question to a contested owner, or the end
-	alarmRelease                      // a duplicate's time is over
-	alarmMoves                        // moves count no more
-	alarmLease                        // a lease is over
+	alarmUnheard  alarmKind = iota + 1 // a question that keeps a binding fresh has had no answer
+	alarmAsk                           // the next question of an ask
+	alarmContest                       // the next question to a contested owner, or the end
+	alarmRelease                       // a duplicate's time is over
+	alarmMoves                         // moves count no more
+	alarmLease                         // a lease is over
+	alarmRecalled                      // the owner of a recalled binding was not heard
+	alarmSift                          // switches of recalled bindings should be there
 )
 
 // tickAlarms does what is due.
@@ -44,6 +46,10 @@ func (c *Core) tickAlarms() {
 			}
 		case alarmLease:
 			c.endLease(expiredLease, a.key)
+		case alarmRecalled:
+			c.expire(expiredSilent, a.key)
+		case alarmSift:
+			c.siftRecalled()
 		}
 	}
 	for _, key := range c.moverAlarms.Expired(c.now) {

@@ -103,7 +103,6 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		return key, false
 	}
 	delete(c.probed, evidence.Key)
-	c.doubtKept(&evidence)
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
 	c.heardAs(sw, e, evidence, verdict, change)

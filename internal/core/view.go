@@ -250,8 +250,8 @@ func (c *Core) NetworkByName(name string) (uint32, bool) {
 }
 
 func (c *Core) changedBinding(change binding.Change) {
-	if c.recalled != nil {
-		delete(c.recalled, keyOf(change))
+	if len(c.recalled) > 0 {
+		c.recognize(change)
 	}
 	if c.keeping {
 		c.keep(change)

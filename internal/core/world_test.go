@@ -539,12 +539,13 @@ func (w *world) checkClock(b *binding.Binding) {
 	home := c.table.StationOf(b)
 	_, unheard := c.alarms.Due(alarm{alarmUnheard, b.Key})
 	_, release := c.alarms.Due(alarm{alarmRelease, b.Key})
+	_, recalled := c.alarms.Due(alarm{alarmRecalled, b.Key})
 	switch {
 	case b.State == binding.Duplicate:
 		if n, ok := c.intent.ByNumber(b.Network); ok && n.Duplicates.Hold > 0 && !release {
 			w.fail("nobody releases the duplicate %v", b.Key)
 		}
-	case c.asks[b.Key] != nil, slices.Contains(c.toAsk.keys[c.toAsk.head:], b.Key), unheard:
+	case c.asks[b.Key] != nil, slices.Contains(c.toAsk.keys[c.toAsk.head:], b.Key), unheard, recalled:
 	case home == nil:
 		w.fail("%v is bound to %v, which is nowhere, and nobody asks", b.Key, b.MAC)
 	case c.table.AgeLimit(b.Key) == 0 && !b.Unwatched:

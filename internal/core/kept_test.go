@@ -1,0 +1,225 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// keeper is a world whose kept bindings are kept.
+type keeper struct {
+	*world
+	kept   map[binding.Key]binding.Kept
+	writes int
+	lines  []string // what hosts get
+}
+
+func newKeeper(t *testing.T, start time.Time) *keeper {
+	w := newWorld(intent.Default(), Config{Start: start, Grace: time.Minute, Table: binding.Config{Seed: testSeed}}, t.Fatalf)
+	w.now = start
+	k := &keeper{world: w, kept: make(map[binding.Key]binding.Kept)}
+	w.core.Keep(true)
+	w.tell = func(line string) { k.lines = append(k.lines, line) }
+	w.report = func(effects *Effects) {
+		for _, c := range effects.Kept {
+			k.writes++
+			if c.Binding == nil {
+				delete(k.kept, c.Key)
+			} else {
+				k.kept[c.Key] = c
+			}
+		}
+	}
+	return k
+}
+
+func (k *keeper) hosts(id uint64) *modelSwitch {
+	sw := k.addSwitch(id, "s")
+	for n := range uint32(3) {
+		sw.Ports[n+1] = fabric.Port{Number: n + 1, Name: "h" + string('1'+rune(n)), Up: true}
+	}
+	return sw
+}
+
+// request is an ARP request of host n, whose address ends in n, too.
+func request(n, target byte) []byte {
+	mac := hostMAC(n)
+	return packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{
+		Op: packet.ARPRequest, SHA: mac, SPA: [4]byte{10, 0, 0, n}, TPA: [4]byte{10, 0, 0, target}})
+}
+
+func hostKey(n byte) binding.Key {
+	return binding.NewKey(binding.Segment{Network: intent.DefaultNumber}, netip.AddrFrom4([4]byte{10, 0, 0, n}))
+}
+
+var keptStart = time.Unix(1_700_000_000, 0)
+
+// A binding is kept when it is learned, moves or goes, with its place; not when
+// it is heard again, and not if it is the operator's.
+func TestKeep(t *testing.T) {
+	k := newKeeper(t, keptStart)
+	sw := k.hosts(1)
+	k.step(k.connect(sw))
+	if k.writes != 0 {
+		t.Fatalf("%d writes of what the operator asked for", k.writes)
+	}
+	k.receive(sw, 1, request(1, 9))
+	got := k.kept[hostKey(1)]
+	if got.Binding == nil || got.Binding.MAC != hostMAC(1) || got.Port != 1 || k.writes != 1 {
+		t.Fatalf("kept %+v in %d writes", got, k.writes)
+	}
+	for range 3 {
+		k.sleep(2 * time.Second)
+		k.receive(sw, 1, request(1, 9))
+	}
+	if k.writes != 1 {
+		t.Errorf("%d writes of what was only heard again", k.writes)
+	}
+	gone := sw.Ports[1]
+	gone.Up = false
+	k.step(PortChanged{Switch: 1, Port: gone})
+	k.receive(sw, 2, request(1, 9))
+	k.sleep(2 * time.Second)
+	if got := k.kept[hostKey(1)]; got.Port != 2 {
+		t.Errorf("after it moved to port 2, kept is port %d", got.Port)
+	}
+	in, err := intent.Parse("test", []byte("kind: network\nname: default\nnumber: 1\nbindings: [{ip: 10.0.0.1, mac: \"02:00:00:00:00:01\"}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.step(NewIntent{Intent: in})
+	if len(k.kept) != 0 {
+		t.Errorf("kept is %v, which is the operator's now", k.kept)
+	}
+}
+
+// recalled is a new core that recalls what another one kept of hosts 1 and 2 at
+// their ports, whose switch has forgotten all.
+func recalled(t *testing.T) (*keeper, *modelSwitch) {
+	t.Helper()
+	before := newKeeper(t, keptStart)
+	sw := before.hosts(1)
+	before.step(before.connect(sw))
+	before.receive(sw, 1, request(1, 9))
+	before.receive(sw, 2, request(2, 9))
+	var list []binding.Kept
+	for _, k := range before.kept {
+		list = append(list, k)
+	}
+	foreign := *list[0].Binding
+	foreign.Network = 99
+	list = append(list, binding.Kept{Key: foreign.Key, Binding: &foreign})
+	after := newKeeper(t, keptStart.Add(time.Hour))
+	after.step(Recall{Bindings: list})
+	for n := range byte(2) {
+		if b := after.core.Table().Lookup(hostKey(n + 1)); b == nil || b.State != binding.Stale || b.MAC != hostMAC(n+1) {
+			t.Fatalf("recalled %+v", b)
+		}
+	}
+	if after.core.Table().Len().Bindings != 2 || after.writes != 1 {
+		t.Errorf("%d bindings; %d writes, want that the one of a network that is not there goes", after.core.Table().Len().Bindings, after.writes)
+	}
+	for _, c := range list[:2] {
+		after.kept[c.Key] = c
+	}
+	return after, after.hosts(1)
+}
+
+// The first request for a recalled address goes to its owner's port alone, and
+// it is answered by the switch when the owner has answered.
+func TestRecalledIsAskedAlone(t *testing.T) {
+	k, sw := recalled(t)
+	k.step(k.connect(sw))
+	k.lines = nil
+	k.receive(sw, 3, request(3, 2))
+	if want := "s sends to h2"; !slices.ContainsFunc(k.lines, func(l string) bool { return strings.HasPrefix(l, want) }) {
+		t.Errorf("the first request: %q", k.lines)
+	}
+	for _, l := range k.lines {
+		if strings.HasPrefix(l, "s floods") {
+			t.Errorf("the first request is flooded: %q", k.lines)
+		}
+	}
+	reply := packet.AppendARP(nil, hostMAC(3), hostMAC(2), false, 0, &packet.ARP{
+		Op: packet.ARPReply, SHA: hostMAC(2), SPA: [4]byte{10, 0, 0, 2}, THA: hostMAC(3), TPA: [4]byte{10, 0, 0, 3}})
+	k.receive(sw, 2, reply)
+	if b := k.core.Table().Lookup(hostKey(2)); b.State != binding.Reachable || b.Switch != 1 {
+		t.Errorf("after it answered: %+v", b)
+	}
+	if _, hint := k.core.recalled[hostKey(2)]; hint {
+		t.Error("it is still only recalled")
+	}
+	k.check()
+}
+
+// Another owner than the recalled one is believed at once.
+func TestRecalledGivesWay(t *testing.T) {
+	k, sw := recalled(t)
+	k.step(k.connect(sw))
+	frame := packet.AppendARP(nil, packet.Broadcast, hostMAC(5), false, 0, &packet.ARP{
+		Op: packet.ARPRequest, SHA: hostMAC(5), SPA: [4]byte{10, 0, 0, 2}, TPA: [4]byte{10, 0, 0, 2}})
+	k.receive(sw, 3, frame)
+	if b := k.core.Table().Lookup(hostKey(2)); b.MAC != hostMAC(5) || b.State != binding.Reachable {
+		t.Errorf("%+v", b)
+	}
+	if got := k.kept[hostKey(2)]; got.Binding == nil || got.Binding.MAC != hostMAC(5) {
+		t.Errorf("kept %+v", got)
+	}
+	k.check()
+}
+
+// What the switch remembers is worth more than what was kept.
+func TestSwitchRemembersBetter(t *testing.T) {
+	before := newKeeper(t, keptStart)
+	sw := before.hosts(1)
+	before.step(before.connect(sw))
+	before.receive(sw, 2, request(2, 9))
+	old := before.kept[hostKey(2)]
+	wrong := *old.Binding
+	wrong.MAC = hostMAC(7)
+
+	after := newKeeper(t, keptStart.Add(time.Hour))
+	after.switches[1] = sw
+	after.step(Recall{Bindings: []binding.Kept{{Key: old.Key, Binding: &wrong, Port: 3}}})
+	after.step(after.connect(sw))
+	if b := after.core.Table().Lookup(hostKey(2)); b.MAC != hostMAC(2) || b.State != binding.Reachable {
+		t.Errorf("%+v", b)
+	}
+	if got := after.kept[hostKey(2)]; got.Binding == nil || got.Binding.MAC != hostMAC(2) || got.Port != 2 {
+		t.Errorf("kept %+v", got)
+	}
+	after.check()
+}
+
+// Recalled bindings go when their place does not come, and when nobody was heard
+// for long.
+func TestRecalledGo(t *testing.T) {
+	k, _ := recalled(t)
+	k.sleep(59 * time.Second)
+	if len(k.kept) != 2 {
+		t.Fatalf("before grace is over, kept is %v", k.kept)
+	}
+	k.sleep(2 * time.Second)
+	if len(k.kept) != 0 || k.core.Table().Len().Bindings != 0 {
+		t.Errorf("without their switch, kept is %v", k.kept)
+	}
+
+	k, sw := recalled(t)
+	k.step(k.connect(sw))
+	k.receive(sw, 1, request(1, 9))
+	k.sleep(19 * time.Minute)
+	if b := k.core.Table().Lookup(hostKey(2)); b == nil {
+		t.Error("gone before its time")
+	}
+	k.sleep(2 * time.Minute)
+	if b := k.core.Table().Lookup(hostKey(2)); b != nil || len(k.core.recalled) != 0 {
+		t.Errorf("after its time: %+v", b)
+	}
+}
