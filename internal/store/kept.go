@@ -102,10 +102,16 @@ func (s *Store) Bindings(ctx context.Context) ([]binding.Kept, error) {
 // the newest is not kept: after a restart it is searched, or asked for nothing.
 const maxPending = 1 << 20
 
+// maxQueued bounds the changes that are taken over as they came. Beyond it they
+// are put together by whoever gives the next.
+const maxQueued = 1 << 17
+
 // keeper collects changes of bindings until they are written.
 type keeper struct {
 	mu      sync.Mutex
-	pending map[binding.Key]binding.Kept
+	queue   [][]binding.Kept // as they came, the latest last
+	queued  int
+	pending map[binding.Key]binding.Kept // those before, the last of each address
 	wake    chan struct{}
 	dropped atomic.Uint64
 	written atomic.Uint64
@@ -120,13 +126,9 @@ func (k *keeper) init() {
 func (k *keeper) add(changes []binding.Kept) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for i := range changes {
-		c := &changes[i]
-		if _, there := k.pending[c.Key]; !there && len(k.pending) >= maxPending {
-			k.dropped.Add(1)
-			continue
-		}
-		k.pending[c.Key] = *c
+	k.queue = append(k.queue, changes)
+	if k.queued += len(changes); k.queued > maxQueued {
+		k.gather()
 	}
 	select {
 	case k.wake <- struct{}{}:
@@ -134,12 +136,36 @@ func (k *keeper) add(changes []binding.Kept) {
 	}
 }
 
-// take returns what waits, and leaves nothing.
+// gather puts the queue together with what waits.
+func (k *keeper) gather() {
+	for _, changes := range k.queue {
+		for i := range changes {
+			k.put(k.pending, &changes[i])
+		}
+	}
+	k.queue, k.queued = nil, 0
+}
+
+func (k *keeper) put(waiting map[binding.Key]binding.Kept, c *binding.Kept) {
+	if _, there := waiting[c.Key]; !there && len(waiting) >= maxPending {
+		k.dropped.Add(1)
+		return
+	}
+	waiting[c.Key] = *c
+}
+
+// take returns what waits, and leaves nothing. What takes long in it keeps
+// nobody from giving more.
 func (k *keeper) take() map[binding.Key]binding.Kept {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	all := k.pending
-	k.pending = make(map[binding.Key]binding.Kept)
+	all, queue := k.pending, k.queue
+	k.pending, k.queue, k.queued = make(map[binding.Key]binding.Kept), nil, 0
+	k.mu.Unlock()
+	for _, changes := range queue {
+		for i := range changes {
+			k.put(all, &changes[i])
+		}
+	}
 	return all
 }
 
@@ -147,15 +173,11 @@ func (k *keeper) take() map[binding.Key]binding.Kept {
 func (k *keeper) giveBack(all map[binding.Key]binding.Kept) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.gather()
 	for key, c := range all {
-		if _, newer := k.pending[key]; newer {
-			continue
+		if _, newer := k.pending[key]; !newer {
+			k.put(k.pending, &c)
 		}
-		if len(k.pending) >= maxPending {
-			k.dropped.Add(1)
-			continue
-		}
-		k.pending[key] = c
 	}
 }
 
@@ -172,7 +194,7 @@ func (s *Store) Counts() Counts {
 	k := &s.kept
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return Counts{Written: k.written.Load(), Dropped: k.dropped.Load(), Failed: k.failed.Load(), Waiting: len(k.pending)}
+	return Counts{Written: k.written.Load(), Dropped: k.dropped.Load(), Failed: k.failed.Load(), Waiting: len(k.pending) + k.queued}
 }
 
 // writeBatch writes changes in one transaction.

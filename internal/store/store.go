@@ -105,8 +105,7 @@ func (s *Store) wrote(bytes int) {
 }
 
 // Keep notes what became of bindings, to be written behind; of each address
-// only the last counts. It never waits for the disk. Bindings that come from
-// the operator are not kept.
+// only the last counts. It never waits for the disk, and takes the slice over.
 func (s *Store) Keep(changes []binding.Kept) { s.kept.add(changes) }
 
 // Close ends the store. What Run has not written is lost.

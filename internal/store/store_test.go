@@ -234,3 +234,34 @@ func TestDecodeBinding(t *testing.T) {
 		t.Error("another form")
 	}
 }
+
+// However many changes wait, the memory for them is bounded, and the newest of
+// what is there counts.
+func TestKeeperIsBounded(t *testing.T) {
+	var k keeper
+	k.init()
+	for i := 0; i < maxPending+10; i += 1000 {
+		changes := make([]binding.Kept, 1000)
+		for j := range changes {
+			changes[j].Key = kept(i + j).Key
+		}
+		k.add(changes)
+		if k.queued > maxQueued || len(k.pending) > maxPending {
+			t.Fatalf("%d changes are queued, %d wait", k.queued, len(k.pending))
+		}
+	}
+	k.add([]binding.Kept{kept(0)})
+	all := k.take()
+	if len(all) != maxPending || k.dropped.Load() == 0 {
+		t.Errorf("%d changes wait, %d were dropped", len(all), k.dropped.Load())
+	}
+	if got := all[kept(0).Key]; got.Binding == nil {
+		t.Error("a newer state of what waits was dropped")
+	}
+	newer := kept(1)
+	k.add([]binding.Kept{newer})
+	k.giveBack(all)
+	if got := k.take(); len(got) != maxPending || got[newer.Key].Binding != newer.Binding {
+		t.Errorf("after they came back, %d wait", len(got))
+	}
+}
