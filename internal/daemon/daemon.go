@@ -79,11 +79,13 @@ func Run(ctx context.Context, config Config) (err error) {
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	d.ended = ctx.Done()
+	// The store goes on until the loop has given it the last.
+	looping, looped := context.WithCancel(context.WithoutCancel(ctx))
 	if d.store != nil {
 		defer func() { err = errors.Join(err, d.store.Close()) }()
-		tasks.Go(func() error { return d.store.Run(ctx) })
+		tasks.Go(func() error { return d.store.Run(looping) })
 	}
-	tasks.Go(func() error { return d.loop(ctx) })
+	tasks.Go(func() error { defer looped(); return d.loop(ctx) })
 	for _, l := range listeners {
 		tasks.Go(func() error { return d.switches.Serve(ctx, l) })
 	}

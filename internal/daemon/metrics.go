@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/core"
@@ -34,7 +35,7 @@ const measureTimeout = 5 * time.Second
 
 // metrics are those of what is around the core.
 func (d *daemon) metrics() []view.Metric {
-	return append(d.counters(),
+	return slices.Concat(d.counters(), d.keptMetrics(), []view.Metric{
 		view.Level("isat_events_waiting", "events that wait for the core", len(d.events)),
 		view.Level("isat_events_waiting_max", "events that may wait; beyond, punts are dropped", cap(d.events)),
 		view.Count("isat_steps_total", "", "steps of the controller's loop, each of which takes the events that wait", d.steps.Load()),
@@ -42,7 +43,7 @@ func (d *daemon) metrics() []view.Metric {
 			Values: []view.Sample{{Value: time.Duration(d.busy.Load()).Seconds()}}},
 		view.Level("isat_watchers", "who follows changes or events", d.changes.readers()+d.happened.readers()),
 		view.Level("isat_openflow_connections", "connections of switches, in the handshake or up", d.switches.Counters().Sessions.Load()),
-	)
+	})
 }
 
 // counters are what only grows, of what is around the core.
