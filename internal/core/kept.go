@@ -2,11 +2,15 @@ package core
 
 import "github.com/isat-sdn/isat/internal/binding"
 
-// Recall tells what an earlier process kept, before any switch has connected.
+// Recall tells what an earlier process kept, or a part of that, before any switch
+// has connected.
 type Recall struct{ Bindings []binding.Kept }
 
 func (e Recall) apply(c *Core) {
-	c.recalled = make(map[binding.Key]place, len(e.Bindings))
+	if c.recalled == nil {
+		c.recalled = make(map[binding.Key]place)
+		c.alarms.Arm(alarm{kind: alarmSift}, c.now+int64(c.config.Grace))
+	}
 	for i := range e.Bindings {
 		k := &e.Bindings[i]
 		if c.names[k.Key.Network] == "" || !c.table.Recall(k) {
@@ -18,7 +22,6 @@ func (e Recall) apply(c *Core) {
 			c.alarms.Arm(alarm{alarmRecalled, k.Key}, c.now+limit)
 		}
 	}
-	c.alarms.Arm(alarm{kind: alarmSift}, c.now+int64(c.config.Grace))
 }
 
 // Keep says whether somebody wants to keep bindings.

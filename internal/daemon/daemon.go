@@ -83,7 +83,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	looping, looped := context.WithCancel(context.WithoutCancel(ctx))
 	if d.store != nil {
 		defer func() { err = errors.Join(err, d.store.Close()) }()
-		tasks.Go(func() error { return d.store.Run(looping) })
+		tasks.Go(func() error { return d.runStore(looping) })
 	}
 	tasks.Go(func() error { defer looped(); return d.loop(ctx) })
 	for _, l := range listeners {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/store"
 	"github.com/isat-sdn/isat/internal/view"
@@ -38,15 +40,18 @@ func (d *daemon) recall(ctx context.Context) error {
 		return nil
 	}
 	began := time.Now()
-	kept, err := d.store.Bindings(ctx)
+	d.core.Keep(true)
+	read := 0
+	err := d.store.Bindings(ctx, func(page []binding.Kept) {
+		read += len(page)
+		effects := d.core.Step(began, core.Recall{Bindings: page})
+		d.store.Keep(effects.Kept)
+	})
 	if err != nil {
 		return err
 	}
-	d.core.Keep(true)
-	effects := d.core.Step(began, core.Recall{Bindings: kept})
-	d.store.Keep(effects.Kept)
-	d.log.Info("data directory is open", slog.String("dir", d.config.DataDir), slog.Int("bindings", len(kept)),
-		slog.Int("stale", d.core.Table().Len().Bindings), slog.Duration("took", time.Since(began)))
+	d.log.Info("data directory is open", slog.String("dir", d.config.DataDir), slog.Int("bindings", read),
+		slog.Duration("took", time.Since(began)))
 	return nil
 }
 
@@ -62,4 +67,10 @@ func (d *daemon) keptMetrics() []view.Metric {
 		view.Count("isat_kept_failures_total", "kept-failed", "times that the data directory could not be written", n.Failed),
 		view.Level("isat_kept_changes_waiting", "changes of bindings that wait to be written", n.Waiting),
 	}
+}
+
+// runStore writes what is to be kept until the context ends.
+func (d *daemon) runStore(ctx context.Context) error {
+	debug.FreeOSMemory() // what it took to read what was kept is as much as that again
+	return d.store.Run(ctx)
 }

@@ -52,7 +52,7 @@ func TestBackup(t *testing.T) {
 	if diff := cmp.Diff(want, objects(t, r)); diff != "" {
 		t.Error(diff)
 	}
-	if list, err := r.Bindings(t.Context()); err != nil || !cmp.Equal(list, []binding.Kept{kept(1)}) {
+	if list, err := bindings(r); err != nil || !cmp.Equal(list, []binding.Kept{kept(1)}) {
 		t.Error(list, err)
 	}
 	if _, err := r.Commit(t.Context(), []Edit{{Kind: "network", Name: "red", Text: text("5"), Expect: later}}); err == nil {

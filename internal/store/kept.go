@@ -62,17 +62,15 @@ func decodeBinding(key, value []byte) (k binding.Kept, ok bool) {
 	return binding.Kept{Key: b.Key, Binding: b, Port: binding.PortKey(binary.BigEndian.Uint32(value[18:]))}, true
 }
 
-// pageSize is how many bindings are read at once. For each page etcd counts
-// all.
-const pageSize = 100_000
+// pageSize is how many bindings are read at once.
+const pageSize = 10_000
 
-// Bindings returns what was kept of bindings, in no order.
-func (s *Store) Bindings(ctx context.Context) ([]binding.Kept, error) {
+// Bindings gives out what was kept of bindings, a page at a time, in no order.
+func (s *Store) Bindings(ctx context.Context, page func([]binding.Kept)) error {
 	e, err := s.running()
 	if err != nil {
-		return nil, fmt.Errorf("read the kept bindings: %w", err)
+		return fmt.Errorf("read the kept bindings: %w", err)
 	}
-	var list []binding.Kept
 	from, end := bindingPrefix, clientv3.GetPrefixRangeEnd(bindingPrefix)
 	for revision, more := int64(0), true; more; {
 		var r *clientv3.GetResponse
@@ -81,21 +79,20 @@ func (s *Store) Bindings(ctx context.Context) ([]binding.Kept, error) {
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read the kept bindings from %s: %w", s.dir.path, err)
+			return fmt.Errorf("read the kept bindings from %s: %w", s.dir.path, err)
 		}
-		if list == nil {
-			list = make([]binding.Kept, 0, r.Count)
-		}
+		list := make([]binding.Kept, 0, len(r.Kvs))
 		for _, kv := range r.Kvs {
 			if k, ok := decodeBinding(kv.Key, kv.Value); ok {
 				list = append(list, k)
 			}
 		}
+		page(list)
 		if more = r.More; more {
 			revision, from = r.Header.Revision, string(r.Kvs[len(r.Kvs)-1].Key)+"\x00"
 		}
 	}
-	return list, nil
+	return nil
 }
 
 // maxPending bounds the addresses whose change waits to be written. Beyond it

@@ -128,7 +128,7 @@ func TestKilled(t *testing.T) {
 		if n < said || n > said+1 {
 			t.Fatalf("kill %d: generation %d is there, and %d was the last that was said to be", i, n, said)
 		}
-		list, err := s.Bindings(t.Context())
+		list, err := bindings(s)
 		if err != nil {
 			t.Fatal(err)
 		}

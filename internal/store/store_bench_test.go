@@ -51,7 +51,7 @@ func BenchmarkOpen(b *testing.B) {
 	s.Close()
 	for b.Loop() {
 		s := open()
-		if list, err := s.Bindings(b.Context()); err != nil || len(list) != n {
+		if list, err := bindings(s); err != nil || len(list) != n {
 			b.Fatal(len(list), err)
 		}
 		b.StopTimer()
