@@ -25,7 +25,7 @@ const (
 	catchUp       = 1   // entries kept for members that are behind: there are none
 	maxOps        = 1 << 20
 	maxDatabase   = 8 << 30
-	compactBatch  = 10_000 // of the history, between two of which etcd rests
+	compactBatch  = 10_000   // of the history, between two of which etcd rests
 	segmentSize   = 16 << 20 // of the log; two are there from the start
 	startTimeout  = time.Minute
 	closeTimeout  = 5 * time.Second

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -267,4 +268,54 @@ func TestFailed(t *testing.T) {
 		t.Error(list)
 	}
 	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("3")})
+}
+
+// When the database can't be written etcd gives up, too; what was acknowledged
+// is in its log, and there when the store is opened again.
+func TestDatabaseFails(t *testing.T) {
+	s := open(t, t.TempDir())
+	run(t, s)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("1")})
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("there is no /dev/full: ", err)
+	}
+	defer full.Close()
+	e := s.engine
+	if err := unix.Dup2(int(full.Fd()), descriptorOf(t, s.dir.database())); err != nil {
+		t.Fatal(err)
+	}
+	at := commit(t, s, Edit{Kind: "network", Name: "red", Text: text("2")})
+	select {
+	case <-e.failed:
+		t.Log(e.err)
+	case <-time.After(time.Minute):
+		t.Fatal("etcd has not failed")
+	}
+	for deadline := time.Now().Add(time.Minute); s.Ready() != nil; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not opened again: ", s.Ready())
+		}
+	}
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("3"), Expect: at})
+}
+
+// descriptorOf finds the descriptor of an open file.
+func descriptorOf(t *testing.T, path string) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("there is no /proc: ", err)
+	}
+	for _, entry := range entries {
+		if name, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && name == path {
+			fd, err := strconv.Atoi(entry.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fd
+		}
+	}
+	t.Fatalf("%s is not open", path)
+	return 0
 }

@@ -46,15 +46,11 @@ func (s *Store) Run(ctx context.Context) error {
 	again := time.NewTimer(historyAge)
 	defer again.Stop()
 	for {
-		var failed <-chan struct{}
-		if e, err := s.running(); err == nil {
-			failed = e.failed
-		}
 		select {
 		case <-ctx.Done():
 			s.flush()
 			return ctx.Err()
-		case <-failed:
+		case <-s.failure():
 		case <-again.C:
 		case <-s.kept.wake:
 			if !wait(ctx, batchDelay) {
@@ -81,6 +77,16 @@ func (s *Store) Run(ctx context.Context) error {
 			again.Reset(0)
 		}
 	}
+}
+
+// failure is closed when the present etcd fails. While there is none it is nil.
+func (s *Store) failure() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine.failed
 }
 
 // wait returns false when the context ends first.
@@ -138,23 +144,20 @@ func (s *Store) flush() {
 
 // reopen replaces an etcd that has failed, when there is room.
 func (s *Store) reopen(ctx context.Context) error {
-	if e, err := s.running(); err == nil {
-		select {
-		default:
-			return nil
-		case <-e.failed:
-		}
-		s.stop(e.err)
+	_, err := s.running()
+	if err == nil || errors.Is(err, errStuck) {
+		return err
+	}
+	if e := s.stop(err); e != nil {
 		if err := e.close(); err != nil {
 			s.stop(fmt.Errorf("%w: %w", e.err, err))
+			return fmt.Errorf("%w: %w", e.err, err)
 		}
-	} else if errors.Is(err, errStuck) {
-		return err
 	}
 	if err := checkDatabase(s.dir.database()); err != nil {
 		return explain(s.dir.path, err)
 	}
-	err := s.start(ctx, false)
+	err = s.start(ctx, false)
 	if err != nil && !noRoom(err) && ctx.Err() == nil {
 		// It may have left its files open.
 		s.stop(fmt.Errorf("%w: %w", err, errStuck))
@@ -162,11 +165,13 @@ func (s *Store) reopen(ctx context.Context) error {
 	return err
 }
 
-// stop says that there is no etcd now.
-func (s *Store) stop(why error) {
+// stop says that there is no etcd now, and returns the one that there was.
+func (s *Store) stop(why error) *engine {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e := s.engine
 	s.engine, s.why = nil, why
+	return e
 }
 
 // noRoom says whether an error is of a full disk.

@@ -84,11 +84,17 @@ func (s *Store) startError(err error) error {
 // running returns the engine, or why there is none.
 func (s *Store) running() (*engine, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.engine == nil {
-		return nil, fmt.Errorf("the data directory %s can't be used now: %w", s.dir.path, s.why)
+	e, why := s.engine, s.why
+	s.mu.Unlock()
+	if e != nil {
+		select {
+		case <-e.failed:
+			why = e.err
+		default:
+			return e, nil
+		}
 	}
-	return s.engine, nil
+	return nil, fmt.Errorf("the data directory %s can't be used now: %w", s.dir.path, why)
 }
 
 // Ready returns why the store can't be used now, or nil.
@@ -111,10 +117,7 @@ func (s *Store) Keep(changes []binding.Kept) { s.kept.add(changes) }
 // Close ends the store. What Run has not written is lost.
 func (s *Store) Close() error {
 	defer s.dir.close()
-	s.mu.Lock()
-	e := s.engine
-	s.engine, s.why = nil, errors.New("isat is ending")
-	s.mu.Unlock()
+	e := s.stop(errors.New("isat is ending"))
 	if e == nil {
 		return nil
 	}
