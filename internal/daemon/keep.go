@@ -11,7 +11,6 @@ import (
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/store"
-	"github.com/isat-sdn/isat/internal/view"
 )
 
 // openStore opens the data directory; without one there is no store.
@@ -55,18 +54,12 @@ func (d *daemon) recall(ctx context.Context) error {
 	return nil
 }
 
-// keptMetrics are those of the data directory; without one they are 0.
-func (d *daemon) keptMetrics() []view.Metric {
-	var n store.Counts
-	if d.store != nil {
-		n = d.store.Counts()
+// kept counts what became of bindings that are to be kept.
+func (d *daemon) kept() store.Counts {
+	if d.store == nil {
+		return store.Counts{}
 	}
-	return []view.Metric{
-		view.Count("isat_kept_changes_written_total", "kept-written", "changes of bindings that were written to the data directory", n.Written),
-		view.Count("isat_kept_changes_dropped_total", "kept-dropped", "changes of bindings that were not written because too many waited", n.Dropped),
-		view.Count("isat_kept_failures_total", "kept-failed", "times that the data directory could not be written", n.Failed),
-		view.Level("isat_kept_changes_waiting", "changes of bindings that wait to be written", n.Waiting),
-	}
+	return d.store.Counts()
 }
 
 // runStore writes what is to be kept until the context ends.

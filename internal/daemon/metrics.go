@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/core"
@@ -35,7 +34,8 @@ const measureTimeout = 5 * time.Second
 
 // metrics are those of what is around the core.
 func (d *daemon) metrics() []view.Metric {
-	return slices.Concat(d.counters(), d.keptMetrics(), []view.Metric{
+	return append(d.counters(),
+		view.Level("isat_kept_changes_waiting", "changes of bindings that wait to be written", d.kept().Waiting),
 		view.Level("isat_events_waiting", "events that wait for the core", len(d.events)),
 		view.Level("isat_events_waiting_max", "events that may wait; beyond, punts are dropped", cap(d.events)),
 		view.Count("isat_steps_total", "", "steps of the controller's loop, each of which takes the events that wait", d.steps.Load()),
@@ -43,18 +43,21 @@ func (d *daemon) metrics() []view.Metric {
 			Values: []view.Sample{{Value: time.Duration(d.busy.Load()).Seconds()}}},
 		view.Level("isat_watchers", "who follows changes or events", d.changes.readers()+d.happened.readers()),
 		view.Level("isat_openflow_connections", "connections of switches, in the handshake or up", d.switches.Counters().Sessions.Load()),
-	})
+	)
 }
 
 // counters are what only grows, of what is around the core.
 func (d *daemon) counters() []view.Metric {
-	n := d.switches.Counters()
+	n, kept := d.switches.Counters(), d.kept()
 	return []view.Metric{
 		view.Count("isat_punts_dropped_total", "punt-dropped", "packets that were dropped because the core was behind", d.dropped.Load()),
 		view.Count("isat_questions_answered_at_once_total", "question-answered-at-once",
 			"questions that a session answered from the binding table without asking the core", d.sessions.answers()),
 		view.Count("isat_watchers_cut_off_total", "watchers-cut-off", "watchers that were cut off because they did not keep up",
 			d.changes.cut.Load()+d.happened.cut.Load()),
+		view.Count("isat_kept_changes_written_total", "kept-written", "changes of bindings that were written to the data directory", kept.Written),
+		view.Count("isat_kept_changes_dropped_total", "kept-dropped", "changes of bindings that were not written because too many waited", kept.Dropped),
+		view.Count("isat_kept_failures_total", "kept-failed", "times that the data directory could not be written", kept.Failed),
 		view.Count("isat_openflow_packet_ins_total", "openflow-packet-ins", "packet-ins from switches", n.PacketIns.Load()),
 		view.Count("isat_openflow_early_packet_ins_total", "openflow-early", "packet-ins dropped because the handshake was not over", n.EarlyPkts.Load()),
 		view.Count("isat_openflow_packet_outs_total", "openflow-packet-outs", "packet-outs to switches", n.PacketOuts.Load()),
