@@ -23,7 +23,8 @@ type rawIntent struct {
 	routers  []*rawRouter
 	policies []*rawPolicy
 	limits   []*rawLimits
-	doubtful bool // a document was refused, so the names are not all known
+	expected map[Ref]int64 // of documents that name a revision, as Edit.Expect
+	doubtful bool          // a document was refused, so the names are not all known
 }
 
 // The kinds of documents.
@@ -37,9 +38,9 @@ const (
 // Keys of the documents of each kind.
 var (
 	kinds       = []string{KindNetwork, KindRouter, KindPolicy, KindLimits}
-	networkKeys = []string{"kind", "name", "number", "unknown", "subnets", "ports", "bindings", "age", "ages", "duplicates", "sponge"}
-	routerKeys  = []string{"kind", "name", "interfaces", "routes"}
-	policyKeys  = []string{"kind", "name", "table", "priority", "match", "actions"}
+	networkKeys = []string{"kind", "name", "revision", "number", "unknown", "subnets", "ports", "bindings", "age", "ages", "duplicates", "sponge"}
+	routerKeys  = []string{"kind", "name", "revision", "interfaces", "routes"}
+	policyKeys  = []string{"kind", "name", "revision", "table", "priority", "match", "actions"}
 )
 
 // documentKeys gives the keys of a kind, and those of all kinds if it is none.
@@ -55,7 +56,7 @@ func documentKeys(kind string) []string {
 		return limitsKeys
 	}
 	// Those of the limits, of which there is one document, would drown the others.
-	return slices.Concat(networkKeys, routerKeys[2:], policyKeys[2:])
+	return slices.Concat(networkKeys, routerKeys[3:], policyKeys[3:])
 }
 
 // decoder reads one document. Its subject names the document in messages.
@@ -101,7 +102,7 @@ func (d *decoder) mapping(node ast.Node, what string, known []string) (fields, b
 			d.failf(at, "%s has an unknown key %q: %s", what, shorten(key), suggest(key, known))
 			f.misspelt[nearest(key, known)] = true
 		case f.values[key] != nil:
-			d.failf(at, "%s has the key %q twice (first on line %d)", what, key, d.nodePlace(f.values[key]).line)
+			d.failf(at, "%s has the key %q twice (first on %s)", what, key, d.lineName(d.nodePlace(f.values[key]).line))
 		default:
 			f.values[key] = entry.Value
 		}
@@ -181,12 +182,13 @@ func (d *decoder) document(node ast.Node, raw *rawIntent) {
 		return
 	}
 	kind := probableKind(entries)
-	d.subject = nameDocument(entries, kind, d.nodePlace(node))
+	d.subject = d.nameDocument(entries, kind, d.nodePlace(node))
 	f, ok := d.mapping(node, "document", documentKeys(kind))
 	if !ok || !d.kind(f) {
 		raw.doubtful = true
 		return
 	}
+	d.revision(f, refOf(entries), raw)
 	switch kind {
 	case KindRouter:
 		raw.routers = append(raw.routers, d.router(f))
@@ -208,27 +210,25 @@ func probableKind(entries []*ast.MappingValueNode) string {
 }
 
 // nameDocument says how messages refer to a document, by its name if it has one.
-func nameDocument(entries []*ast.MappingValueNode, kind string, at place) string {
+func (d *decoder) nameDocument(entries []*ast.MappingValueNode, kind string, at place) string {
 	if kind == "" {
 		kind = "document"
 	}
 	s, _ := entryOf(entries, "name")
-	return subject(kind, s.text, at)
+	return d.subjectOf(kind, s.text, at)
 }
 
-func subject(kind, name string, at place) string {
+func (s *source) subjectOf(kind, name string, at place) string {
 	if name != "" {
 		return fmt.Sprintf("%s %q", kind, shorten(name))
 	}
-	return fmt.Sprintf("%s at line %d", kind, at.line)
+	return fmt.Sprintf("%s at %s", kind, s.lineName(at.line))
 }
 
 // entryOf gives the word that a key has, the first time that it is there.
 func entryOf(entries []*ast.MappingValueNode, key string) (scalar, bool) {
-	for _, entry := range entries {
-		if entry.Key.GetToken().Value == key {
-			return scalarOf(entry.Value)
-		}
+	if value, ok := valueOf(entries, key); ok {
+		return scalarOf(value)
 	}
 	return scalar{}, false
 }

@@ -67,6 +67,9 @@
 // The network "default" has number 1 and always exists; a document may add to it. Ports
 // that no network names belong to it. An empty file is valid.
 //
+// A document of any kind may have the key revision: the revision of the stored object that it
+// was made from. What is stored is changed by a [Request]; [NewPlan] says what comes of it.
+//
 // What a policy's table, match and actions may be is known to the pipeline, which stands
 // above this package: ParseWith takes its judgement as a function and reports its faults
 // where they stand in the file.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,6 +16,7 @@ type Error struct {
 	Column  int    // in characters, from 1
 	Message string // what is wrong, where in the intent, and what was expected
 	Source  string // the line's text
+	line    int    // counted through the source
 }
 
 // shownWidth is how much of a long line is shown, in characters.
@@ -23,6 +25,11 @@ const shownWidth = 100
 // Error gives three lines: file, position and message, the line itself, and a caret
 // under the column.
 func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s\n%s", e.File, e.Line, e.Column, e.Message, e.Excerpt())
+}
+
+// Excerpt gives the last two of the lines of Error.
+func (e *Error) Excerpt() string {
 	source, column := window([]rune(e.Source), e.Column)
 	var caret strings.Builder
 	for _, r := range source[:min(column-1, len(source))] {
@@ -31,7 +38,7 @@ func (e *Error) Error() string {
 		}
 		caret.WriteRune(r)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s\n    %s\n    %s^", e.File, e.Line, e.Column, e.Message, string(source), caret.String())
+	return fmt.Sprintf("    %s\n    %s^", string(source), caret.String())
 }
 
 // window cuts a long line to the part around column, and says where the column is in it.
@@ -72,9 +79,11 @@ func (p place) after(o place) bool {
 	return p.line > o.line || p.line == o.line && p.column > o.column
 }
 
-// source is the text of a file by lines, and the faults found in it.
+// source is the text of files by lines, counted through all of them, and the faults found
+// in it.
 type source struct {
-	file  string
+	parts []part
+	size  int // octets
 	lines []string
 	errs  Errors
 	more  int // faults beyond maxErrors
@@ -86,8 +95,31 @@ type source struct {
 // maxErrors is how many faults are reported one by one; after that they are counted.
 const maxErrors = 200
 
-func newSource(file, text string) *source {
-	return &source{file: file, lines: strings.Split(text, "\n")}
+// part is one file of a source.
+type part struct {
+	file   string
+	before int // lines of the parts before it
+}
+
+// add makes a text the last part.
+func (s *source) add(file, text string) {
+	s.parts = append(s.parts, part{file, len(s.lines)})
+	s.lines = append(s.lines, strings.Split(text, "\n")...)
+}
+
+// partOf gives the part that a line is in.
+func (s *source) partOf(line int) part {
+	after := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].before >= line })
+	return s.parts[max(after-1, 0)]
+}
+
+// lineName says where a line is: which file, if there are several.
+func (s *source) lineName(line int) string {
+	if len(s.parts) == 1 {
+		return fmt.Sprintf("line %d", line)
+	}
+	p := s.partOf(line)
+	return fmt.Sprintf("line %d of %s", line-p.before, p.file)
 }
 
 func (s *source) line(n int) string {
@@ -111,8 +143,9 @@ func (s *source) fail(at place, format string, args ...any) {
 		return
 	}
 	text := s.line(at.line)
+	p := s.partOf(at.line)
 	s.errs = append(s.errs, &Error{
-		File: s.file, Line: at.line,
+		File: p.file, Line: at.line - p.before, line: at.line,
 		Column:  min(at.column, utf8.RuneCountInString(text)+1),
 		Message: fmt.Sprintf(format, args...),
 		Source:  text,
@@ -130,7 +163,7 @@ func (s *source) result() error {
 		s.errs = append(s.errs, &last)
 	}
 	slices.SortStableFunc(s.errs, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.Column, b.Column))
 	})
 	return s.errs
 }

@@ -1,6 +1,9 @@
 package intent
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Bounds of limits. A host that starts asks for its own address, its router and its name
 // server at once, in two families: fewer than four of anything would refuse it.
@@ -38,6 +41,19 @@ func DefaultLimits() Limits {
 		UnresolvedPerPort: 64, UnresolvedPerNetwork: 256, Parked: 64, ParkedTime: 2 * time.Second,
 		SearchesPerSecond: 1000, ProbesPerSecond: 2000, PuntsPerPort: 500, PuntsPerReason: 2000, AnnouncementsPerSecond: 100,
 	}
+}
+
+// Limit is one limit, as a file has it.
+type Limit struct{ Key, Value, Default string }
+
+// List gives every limit in the order in which they are printed.
+func (l Limits) List() []Limit {
+	var list []Limit
+	defaults := DefaultLimits()
+	for _, k := range limitKeys {
+		list = append(list, Limit{k.key, strconv.Itoa(*k.of(&l)), strconv.Itoa(*k.of(&defaults))})
+	}
+	return append(list, Limit{parkedTimeKey, seconds(l.ParkedTime), seconds(defaults.ParkedTime)})
 }
 
 // limitKey is a limit as a file has it: a count, or a rate by the second.
@@ -78,7 +94,7 @@ const parkedTimeKey = "parkedTime"
 
 // limitsKeys are the keys of the document.
 var limitsKeys = func() []string {
-	keys := []string{"kind"}
+	keys := []string{"kind", "revision"}
 	for _, l := range limitKeys {
 		keys = append(keys, l.key)
 	}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -16,22 +18,27 @@ func Parse(file string, data []byte) (*Intent, error) { return ParseWith(file, d
 // ParseWith is Parse that asks check, if not nil, about every policy whose values could be
 // read. A fault that it finds is reported like any other, where it stands in the file.
 func ParseWith(file string, data []byte, check PolicyCheck) (*Intent, error) {
-	src, text := readText(file, data)
-	if err := src.result(); err != nil {
-		return nil, err
+	src := &source{}
+	text, ok := src.read(file, data)
+	if !ok {
+		return nil, src.result()
 	}
-	d := &decoder{source: src}
-	bodies := parseDocuments(src, text)
-	raw := &rawIntent{doubtful: len(src.errs) > 0}
+	intent, _, err := src.intent(parseDocuments(src, text), check)
+	return intent, err
+}
+
+// intent makes one intent of documents, and says which revisions they were made from.
+func (s *source) intent(bodies []ast.Node, check PolicyCheck) (*Intent, map[Ref]int64, error) {
+	d := &decoder{source: s}
+	raw := &rawIntent{doubtful: len(s.errs) > 0, expected: make(map[Ref]int64)}
 	for _, body := range bodies {
 		d.document(body, raw)
 	}
-	v := newValidator(d, check)
-	intent := v.intent(raw)
-	if err := src.result(); err != nil {
-		return nil, err
+	intent := newValidator(d, check).intent(raw)
+	if err := s.result(); err != nil {
+		return nil, nil, err
 	}
-	return intent, nil
+	return intent, raw.expected, nil
 }
 
 // validator compares the parts of a file with one another.
@@ -73,7 +80,7 @@ func (v *validator) intent(raw *rawIntent) *Intent {
 	v.doubtful = raw.doubtful
 	intent := &Intent{Limits: DefaultLimits()}
 	for _, n := range raw.networks {
-		v.subject = n.subject()
+		v.subject = n.subject(v.source)
 		v.identity(n)
 		network := Network{Name: n.name.value, Number: n.number.value, Unknown: n.unknown,
 			Age: n.age, Duplicates: n.duplicates, Sponge: n.sponge}
@@ -99,12 +106,12 @@ func (v *validator) intent(raw *rawIntent) *Intent {
 }
 
 // subject names the network as messages do.
-func (n *rawNetwork) subject() string { return subject(KindNetwork, n.name.value, n.at) }
+func (n *rawNetwork) subject(s *source) string { return s.subjectOf(KindNetwork, n.name.value, n.at) }
 
 func (v *validator) identity(n *rawNetwork) {
 	if n.name.ok {
 		if first, ok := v.names[n.name.value]; ok {
-			v.failf(n.name.at, "name is used twice (first on line %d): want a name of its own", first.name.at.line)
+			v.failf(n.name.at, "name is used twice (first on %s): want a name of its own", v.lineName(first.name.at.line))
 			// An equal number is the same fault: the document stands there twice.
 			return
 		}
@@ -112,8 +119,8 @@ func (v *validator) identity(n *rawNetwork) {
 	}
 	if n.number.ok {
 		if first, ok := v.numbers[n.number.value]; ok {
-			v.failf(n.number.at, "number %d is that of %s (line %d): want a number of its own",
-				n.number.value, first.subject(), first.number.at.line)
+			v.failf(n.number.at, "number %d is that of %s (%s): want a number of its own",
+				n.number.value, first.subject(v.source), v.lineName(first.number.at.line))
 			return
 		}
 		v.numbers[n.number.value] = n
@@ -146,8 +153,8 @@ func (v *validator) overlap(a, b rawSubnet) {
 	if a.prefixAt.at.line > b.prefixAt.at.line {
 		a, b = b, a
 	}
-	v.failf(b.prefixAt.at, "subnet %s overlaps %s (line %d): want subnets apart from each other",
-		b.Prefix, a.Prefix, a.prefixAt.at.line)
+	v.failf(b.prefixAt.at, "subnet %s overlaps %s (%s): want subnets apart from each other",
+		b.Prefix, a.Prefix, v.lineName(a.prefixAt.at.line))
 }
 
 // gateway checks the gateway of one subnet. Two subnets may share a link-local gateway,
@@ -199,12 +206,12 @@ func (v *validator) memberships(n *rawNetwork) []Port {
 		full := bare
 		full.vlan = p.value.VLAN
 		if first, ok := v.ports[full]; ok {
-			v.failf(p.at, "%s is already in %s (line %d): want each port in one network only, or with another VLAN",
-				p.value, first.owner, first.line)
+			v.failf(p.at, "%s is already in %s (%s): want each port in one network only, or with another VLAN",
+				p.value, first.owner, v.lineName(first.line))
 			continue
 		}
 		if first, ok := inNetwork[bare]; ok {
-			v.failf(p.at, "%s is in the network twice (first on line %d): want it once", p.value, first.line)
+			v.failf(p.at, "%s is in the network twice (first on %s): want it once", p.value, v.lineName(first.line))
 			continue
 		}
 		v.ports[full], inNetwork[bare] = here, here
@@ -237,7 +244,7 @@ func (v *validator) bindings(n *rawNetwork, network *Network) []Binding {
 		first, twice := lines[b.IP]
 		switch {
 		case twice:
-			v.failf(b.at, "binding of %s is there twice (first on line %d): want one, with a list of macs if it has several", b.IP, first)
+			v.failf(b.at, "binding of %s is there twice (first on %s): want one, with a list of macs if it has several", b.IP, v.lineName(first))
 			continue
 		case gateways[b.IP]:
 			v.failf(b.at, "binding of %s is for a gateway: want gatewayMAC in its subnet instead", b.IP)
@@ -270,7 +277,7 @@ func (v *validator) ages(n *rawNetwork) []AgeRule {
 	var ages []AgeRule
 	for _, a := range n.ages {
 		if first, twice := lines[a.Prefix]; twice {
-			v.failf(a.at, "ages has %s twice (first on line %d): want it once", a.Prefix, first)
+			v.failf(a.at, "ages has %s twice (first on %s): want it once", a.Prefix, v.lineName(first))
 			continue
 		}
 		lines[a.Prefix] = a.at.line
@@ -291,9 +298,9 @@ func (v *validator) ages(n *rawNetwork) []AgeRule {
 // limits takes the one document of the limits, if there is one.
 func (v *validator) limits(documents []*rawLimits, intent *Intent) {
 	for i, raw := range documents {
-		v.subject = subject(KindLimits, "", raw.at)
+		v.subject = v.subjectOf(KindLimits, "", raw.at)
 		if i > 0 {
-			v.failf(raw.at, "there are limits already (line %d): want one document for all of them", documents[0].at.line)
+			v.failf(raw.at, "there are limits already (%s): want one document for all of them", v.lineName(documents[0].at.line))
 			continue
 		}
 		intent.Limits = raw.limits

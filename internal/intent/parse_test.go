@@ -217,7 +217,7 @@ func TestUnreadableFile(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"not UTF-8":         {"kind: network\nname: \xff\n", "intent.yaml:2:7: read intent: not UTF-8 text"},
 		"control character": {"kind: net\x00work\n", "intent.yaml:1:10: read intent: control character U+0000"},
-		"too large":         {strings.Repeat("#", MaxFileSize+1), "intent.yaml:1:1: read intent: the file has 16777217 octets, more than the 16777216 that are read"},
+		"too large":         {strings.Repeat("#", MaxFileSize+1), "intent.yaml:1:1: read intent: 16777217 octets in all, more than the 16777216 that are read"},
 		"nested lists":      {strings.Repeat("- ", 1000), "intent.yaml:1:33: parse intent: nested deeper than 16"},
 		"nested mappings":   {strings.Repeat("{a: ", 1000), "intent.yaml:1:65: parse intent: nested deeper than 16"},
 		"many keys":         {strings.Repeat("a: b\n", 1000), "intent.yaml:65:2: parse intent: more than 64 keys in a row"},

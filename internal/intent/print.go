@@ -13,29 +13,11 @@ import (
 // limits, every field that isn't its default, one line for each port, binding and route. Parse of it gives an
 // equal intent.
 func (i *Intent) YAML() []byte {
-	var b bytes.Buffer
-	next := func() {
-		if b.Len() > 0 {
-			b.WriteString("---\n")
-		}
+	objects := i.Objects()
+	if i.Limits == DefaultLimits() {
+		objects = slices.DeleteFunc(objects, func(o Object) bool { return o.Kind == KindLimits })
 	}
-	for n := range i.Networks {
-		next()
-		i.Networks[n].print(&b)
-	}
-	for r := range i.Routers {
-		next()
-		i.Routers[r].print(&b)
-	}
-	for p := range i.Policies {
-		next()
-		i.Policies[p].print(&b)
-	}
-	if i.Limits != DefaultLimits() {
-		next()
-		i.Limits.print(&b)
-	}
-	return b.Bytes()
+	return JoinDocuments(objects)
 }
 
 func (n *Network) print(b *bytes.Buffer) {

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
 func (r *Router) print(b *bytes.Buffer) {
 	fmt.Fprintf(b, "kind: %s\nname: %s\ninterfaces:\n", KindRouter, quote(r.Name))
-	for n := range r.Interfaces {
-		in := &r.Interfaces[n]
+	// By name: their own order is that of the networks' numbers, and a number that changes
+	// must not change the documents of routers.
+	interfaces := slices.SortedFunc(slices.Values(r.Interfaces), func(a, b Interface) int { return strings.Compare(a.Network, b.Network) })
+	for n := range interfaces {
+		in := &interfaces[n]
 		fmt.Fprintf(b, "  - network: %s\n", quote(in.Network))
 		if in.MAC != r.DefaultMAC() {
 			fmt.Fprintf(b, "    mac: %s\n", quote(in.MAC.String()))

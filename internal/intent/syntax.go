@@ -25,40 +25,47 @@ const (
 	maxKeys    = 64 // of one mapping, whose time to parse grows with their square
 )
 
-// readText gives the file's text with line breaks made equal, or reports why it isn't
-// text.
-func readText(file string, data []byte) (*source, string) {
-	if len(data) > MaxFileSize {
-		src := newSource(file, "")
-		src.fail(place{1, 1}, "read intent: the file has %d octets, more than the %d that are read", len(data), MaxFileSize)
-		return src, ""
+// read adds a file, and gives its text with line breaks made equal, or reports why it
+// isn't text.
+func (s *source) read(file string, data []byte) (string, bool) {
+	first := len(s.lines) + 1
+	s.size += len(data)
+	if s.size > MaxFileSize {
+		s.add(file, "")
+		s.fail(place{first, 1}, "read intent: %d octets in all, more than the %d that are read", s.size, MaxFileSize)
+		return "", false
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.ReplaceAll(text, "\r", "\n")
-	src := newSource(file, strings.ToValidUTF8(text, "\ufffd"))
-	line, column := 1, 1
+	s.add(file, strings.ToValidUTF8(text, "\ufffd"))
+	line, column := first, 1
 	for i, r := range text {
 		switch _, size := utf8.DecodeRuneInString(text[i:]); {
 		case r == utf8.RuneError && size == 1:
-			src.fail(place{line, column}, "read intent: not UTF-8 text")
-			return src, ""
+			s.fail(place{line, column}, "read intent: not UTF-8 text")
+			return "", false
 		case r == '\n':
 			line, column = line+1, 0
 		case r != '\t' && (r < ' ' || r == 0x7f):
-			src.fail(place{line, column}, "read intent: control character %U", r)
-			return src, ""
+			s.fail(place{line, column}, "read intent: control character %U", r)
+			return "", false
 		}
 		column++
 	}
-	return src, text
+	return text, true
 }
 
-// parseDocuments gives the body of every document that is not empty. Each document is
-// parsed by itself, so that a fault of syntax in one doesn't hide the faults of the others.
+// parseDocuments gives the body of every document that is not empty, in the text that was
+// added last. Each document is parsed by itself, so that a fault of syntax in one doesn't
+// hide the faults of the others.
 func parseDocuments(src *source, text string) []ast.Node {
 	var bodies []ast.Node
-	for _, tokens := range splitDocuments(lexer.Tokenize(text)) {
+	all := lexer.Tokenize(text)
+	for _, t := range all {
+		t.Position.Line += src.parts[len(src.parts)-1].before // no two tokens share a position
+	}
+	for _, tokens := range splitDocuments(all) {
 		tokens = joinFlowScalars(tokens)
 		if !checkTokens(src, tokens) {
 			continue

@@ -10,16 +10,16 @@ import (
 func (v *validator) allPolicies(raw []*rawPolicy) []Policy {
 	if len(raw) > MaxPolicies {
 		first := raw[MaxPolicies]
-		v.subject = first.subject()
+		v.subject = first.subject(v.source)
 		v.failf(first.at, "the file has %d policies: want at most %d", len(raw), MaxPolicies)
 		raw = raw[:MaxPolicies]
 	}
 	lines := make(map[string]int)
 	var policies []Policy
 	for _, p := range raw {
-		v.subject = p.subject()
+		v.subject = p.subject(v.source)
 		if first, ok := lines[p.name.value]; ok && p.name.ok {
-			v.failf(p.name.at, "name is used twice (first on line %d): want a name of its own", first)
+			v.failf(p.name.at, "name is used twice (first on %s): want a name of its own", v.lineName(first))
 		} else {
 			lines[p.name.value] = p.name.at.line
 		}
@@ -35,7 +35,7 @@ func (v *validator) allPolicies(raw []*rawPolicy) []Policy {
 }
 
 // subject names the policy as messages do.
-func (p *rawPolicy) subject() string { return subject(KindPolicy, p.name.value, p.at) }
+func (p *rawPolicy) subject(s *source) string { return s.subjectOf(KindPolicy, p.name.value, p.at) }
 
 // checkPolicy asks the PolicyCheck.
 func (v *validator) checkPolicy(p *rawPolicy, policy *Policy) {

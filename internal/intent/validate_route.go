@@ -36,8 +36,8 @@ func (v *validator) routes(r *rawRouter, router *Router) {
 	for _, route := range r.routes {
 		prefix := route.prefix
 		if first, ok := lines[prefix.value]; ok {
-			v.failf(prefix.at, "prefix %s is there twice (first on line %d): want one route, with a list of next hops if it has several",
-				prefix.value, first)
+			v.failf(prefix.at, "prefix %s is there twice (first on %s): want one route, with a list of next hops if it has several",
+				prefix.value, v.lineName(first))
 			continue
 		}
 		lines[prefix.value] = prefix.at.line

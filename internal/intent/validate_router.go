@@ -34,7 +34,7 @@ type link struct {
 func (v *validator) allRouters(raw []*rawRouter) []Router {
 	if len(raw) > MaxRouters {
 		first := raw[MaxRouters]
-		v.subject = first.subject()
+		v.subject = first.subject(v.source)
 		v.failf(first.at, "the file has %d routers: want at most %d", len(raw), MaxRouters)
 		raw = raw[:MaxRouters]
 	}
@@ -46,10 +46,10 @@ func (v *validator) allRouters(raw []*rawRouter) []Router {
 	numbers := routerNumbers(raw)
 	var routers []Router
 	for _, r := range raw {
-		v.subject = r.subject()
+		v.subject = r.subject(v.source)
 		if first, ok := v.routers.lines[r.name.value]; ok && r.name.ok {
 			// That it has the same addresses is the same fault: the document stands there twice.
-			v.failf(r.name.at, "name is used twice (first on line %d): want a name of its own", first)
+			v.failf(r.name.at, "name is used twice (first on %s): want a name of its own", v.lineName(first))
 			continue
 		}
 		v.routers.lines[r.name.value] = r.name.at.line
@@ -63,7 +63,7 @@ func (v *validator) allRouters(raw []*rawRouter) []Router {
 }
 
 // subject names the router as messages do.
-func (r *rawRouter) subject() string { return subject(KindRouter, r.name.value, r.at) }
+func (r *rawRouter) subject(s *source) string { return s.subjectOf(KindRouter, r.name.value, r.at) }
 
 // routerNumbers gives the number of each name that can be used.
 func routerNumbers(raw []*rawRouter) map[string]uint16 {
@@ -93,8 +93,8 @@ func (v *validator) interfaces(r *rawRouter, router *Router) {
 			continue
 		}
 		if first, ok := lines[i.network.value]; ok {
-			v.failf(i.network.at, "network %q has an interface already (line %d): want one for each network, with all addresses",
-				i.network.value, first)
+			v.failf(i.network.at, "network %q has an interface already (%s): want one for each network, with all addresses",
+				i.network.value, v.lineName(first))
 			continue
 		}
 		lines[i.network.value] = i.network.at.line
@@ -162,16 +162,16 @@ func hasSubnets(n *Network, is4 bool) bool {
 func (v *validator) claimAddress(network *Network, ip item[netip.Addr], what string) {
 	if raw := v.names[network.Name]; raw != nil {
 		if line, ok := raw.bindingLines[ip.value]; ok {
-			v.failf(ip.at, "%s %s is that of a static binding of network %q (line %d): want one of its own", what, ip.value, network.Name, line)
+			v.failf(ip.at, "%s %s is that of a static binding of network %q (%s): want one of its own", what, ip.value, network.Name, v.lineName(line))
 		}
 		if line, ok := raw.gatewayLines[ip.value]; ok {
-			v.failf(ip.at, "%s %s is a gateway of network %q that has a gatewayMAC (line %d): want that left out, for the router answers",
-				what, ip.value, network.Name, line)
+			v.failf(ip.at, "%s %s is a gateway of network %q that has a gatewayMAC (%s): want that left out, for the router answers",
+				what, ip.value, network.Name, v.lineName(line))
 		}
 	}
 	key := inNetwork[netip.Addr]{network.Name, ip.value}
 	if first, ok := v.routers.addresses[key]; ok {
-		v.failf(ip.at, "%s %s of network %q is that of %s (line %d): want one of its own", what, ip.value, network.Name, first.owner, first.line)
+		v.failf(ip.at, "%s %s of network %q is that of %s (%s): want one of its own", what, ip.value, network.Name, first.owner, v.lineName(first.line))
 		return
 	}
 	v.routers.addresses[key] = membership{v.subject, ip.at.line}
@@ -187,7 +187,7 @@ func (v *validator) interfaceMAC(r *rawRouter, i *rawInterface, router *Router, 
 	}
 	key := inNetwork[packet.MAC]{in.Network, in.MAC}
 	if first, ok := v.routers.macs[key]; ok {
-		v.failf(at, "mac %s in network %q is that of %s (line %d): want one of its own", in.MAC, in.Network, first.owner, first.line)
+		v.failf(at, "mac %s in network %q is that of %s (%s): want one of its own", in.MAC, in.Network, first.owner, v.lineName(first.line))
 		return
 	}
 	v.routers.macs[key] = membership{v.subject, at.line}
@@ -218,8 +218,8 @@ func (v *validator) links(r *rawRouter) []link {
 			if last.at.after(l.at) {
 				last, l = l, last
 			}
-			v.failf(l.at, "prefix %s overlaps %s of network %q (line %d): want the prefixes of two interfaces apart from each other",
-				l.prefix, last.prefix, last.network, last.at.line)
+			v.failf(l.at, "prefix %s overlaps %s of network %q (%s): want the prefixes of two interfaces apart from each other",
+				l.prefix, last.prefix, last.network, v.lineName(last.at.line))
 		}
 	}
 	return widest
