@@ -74,6 +74,7 @@ func config() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "lists", Description: "What isat knows"},
 				{Name: "addresses", Description: "Questions about one address"},
+				{Name: "intent", Description: "What is asked for: networks, routers, policies and limits"},
 				{Name: "flows", Description: "What the switches do, and with which packets"},
 				{Name: "watch", Description: "Changes and events as they happen"},
 				{Name: "operations", Description: "What an operator may do by hand"},

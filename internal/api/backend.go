@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -47,6 +48,12 @@ type Backend interface {
 	// Explain tells what is known of the target: one explanation for every
 	// network that may hold it if Target.Network is empty.
 	Explain(ctx context.Context, t Target) ([]view.Explanation, error)
+	// Intent returns every document that is in force, with the revisions of
+	// those that are stored.
+	Intent(ctx context.Context) ([]intent.Object, error)
+	// EditIntent changes what is asked for: all of the request or nothing. Besides
+	// the errors of [intent.NewPlan], an intent that can't be edited is ErrConflict.
+	EditIntent(ctx context.Context, r intent.Request, dryRun bool) (IntentEdited, error)
 	// Watch returns first the present objects of the kind as added, then the
 	// changes. The channel is closed when the watcher is too slow or ctx
 	// ends.
@@ -65,6 +72,13 @@ type Backend interface {
 	// Backup returns a function that writes all that is kept. A daemon that
 	// keeps nothing is ErrConflict.
 	Backup(ctx context.Context) (func(context.Context, io.Writer) error, error)
+}
+
+// IntentEdited is the outcome of an edit.
+type IntentEdited struct {
+	Changes  []intent.Change
+	Revision int64 // of the objects that were written, 0 if none was
+	Volatile bool  // the intent ends with the process
 }
 
 // Filter narrows a list. Empty fields do not restrict. The API passes a

@@ -22,7 +22,7 @@ func Reference() string {
 		fmt.Fprintf(&b, "\n## %s\n", tag.Description)
 		for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
 			item := d.Paths[path]
-			for _, op := range []*huma.Operation{item.Get, item.Post} {
+			for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
 				if op != nil && slices.Contains(op.Tags, tag.Name) {
 					referOperation(&b, op)
 				}

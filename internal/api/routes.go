@@ -88,6 +88,7 @@ func register(a huma.API, b Backend) {
 	huma.Register(a, post("probe", "/v1/probe", "Ask the known owner of an address by unicast now",
 		"Answers with found=false if the owner is silent, and 404 if no owner is known."), h.probe)
 	registerFlows(a, h)
+	registerIntent(a, h)
 	registerWatch(a, h)
 	registerEvents(a, h)
 	registerOperate(a, h)

@@ -114,6 +114,7 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 //	backend end                    end the watches
 //	backend many N                 have N bindings
 //	backend fail TEXT              answer everything with this error
+//	backend volatile               have edits last as long as the process
 //	backend resolution IP JSON     outcome of a search
 func backendCommand(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(backendKey{}).(*apitest.Backend)
@@ -156,6 +157,8 @@ func backendCommand(ts *testscript.TestScript, neg bool, args []string) {
 		b.Change(func() { b.Kept = []byte(args[1]) })
 	case "fail":
 		b.Change(func() { b.Err = errors.New(strings.Join(args[1:], " ")) })
+	case "volatile":
+		b.Change(func() { b.Volatile = true })
 	case "resolution":
 		var r view.Resolution
 		ts.Check(json.Unmarshal([]byte(args[2]), &r))

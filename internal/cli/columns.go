@@ -10,6 +10,7 @@ import (
 
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/client"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -28,9 +29,11 @@ type resource struct {
 	short   string
 	flags   []string // names of the filter flags that apply
 	still   bool     // it changes only with the intent, and can't be watched
-	list    func(context.Context, *client.Client, api.Filter) (objects any, each []any, err error)
-	titles  func(wide bool) []string
-	row     func(o any, names *switchNames, wide bool) []string
+	// The kind of the documents that ask for it, if there are any.
+	document string
+	list     func(context.Context, *client.Client, api.Filter) (objects any, each []any, err error)
+	titles   func(wide bool) []string
+	row      func(o any, names *switchNames, wide bool) []string
 }
 
 func resourceOf[T any](
@@ -87,21 +90,21 @@ func resources() []resource {
 		resourceOf(view.KindPort, "List ports", []string{"port", "p"}, []string{"network", "switch"},
 			func(ctx context.Context, c *client.Client, f api.Filter) ([]view.Port, error) { return c.Ports(ctx, f) },
 			portColumns()),
-		resourceOf(view.KindNetwork, "List networks", []string{"network", "net", "n"}, nil,
+		asked(resourceOf(view.KindNetwork, "List networks", []string{"network", "net", "n"}, nil,
 			func(ctx context.Context, c *client.Client, _ api.Filter) ([]view.Network, error) {
 				return c.Networks(ctx)
 			},
-			networkColumns()),
-		still(resourceOf(view.KindRouter, "List routers", []string{"router", "r"}, nil,
+			networkColumns()), intent.KindNetwork),
+		asked(still(resourceOf(view.KindRouter, "List routers", []string{"router", "r"}, nil,
 			func(ctx context.Context, c *client.Client, _ api.Filter) ([]view.Router, error) {
 				return c.Routers(ctx)
 			},
-			routerColumns())),
-		still(resourceOf(view.KindPolicy, "List policies: the operator's own logical flows", []string{"policy", "pol"}, nil,
+			routerColumns())), intent.KindRouter),
+		asked(still(resourceOf(view.KindPolicy, "List policies: the operator's own logical flows", []string{"policy", "pol"}, nil,
 			func(ctx context.Context, c *client.Client, _ api.Filter) ([]view.Policy, error) {
 				return c.Policies(ctx)
 			},
-			policyColumns())),
+			policyColumns())), intent.KindPolicy),
 		resourceOf(view.KindBinding, "List bindings: which MAC an address has, and where", []string{"binding", "b"}, append([]string{"state", "origin"}, place...),
 			func(ctx context.Context, c *client.Client, f api.Filter) ([]view.Binding, error) {
 				return c.Bindings(ctx, f)
@@ -115,9 +118,28 @@ func resources() []resource {
 	}
 }
 
+// asked marks what has documents in the intent.
+func asked(r resource, kind string) resource {
+	r.document = kind
+	return r
+}
+
 func still(r resource) resource {
 	r.still = true
 	return r
+}
+
+// documentName is the name of an object that has documents.
+func documentName(o any) string {
+	switch o := o.(type) {
+	case view.Network:
+		return o.Name
+	case view.Router:
+		return o.Name
+	case view.Policy:
+		return o.Name
+	}
+	return ""
 }
 
 func switchColumns() []column[view.Switch] {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/client"
+	"github.com/isat-sdn/isat/internal/intent"
 )
 
 const (
@@ -92,10 +93,36 @@ func (a *app) completeAddresses() cobra.CompletionFunc {
 	})
 }
 
+// completeDocuments offers the names of what is asked for of a kind.
+func (a *app) completeDocuments(kind string) cobra.CompletionFunc {
+	return a.fromAPI(func(ctx context.Context, c *client.Client) ([]string, error) {
+		list, err := c.Documents(ctx, kind, "")
+		var out []string
+		for _, d := range list {
+			out = append(out, d.Name)
+		}
+		return out, err
+	})
+}
+
 // flagFromAPI is fromAPI for the value of a flag, whatever arguments there are.
 func (a *app) flagFromAPI(f func(context.Context, *client.Client) ([]string, error)) cobra.CompletionFunc {
 	inner := a.fromAPI(f)
 	return func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return inner(cmd, nil, prefix)
+	}
+}
+
+// completeObjects offers kinds, and then the names of what is asked for of the kind.
+func (a *app) completeObjects() cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return []string{intent.KindNetwork, intent.KindRouter, intent.KindPolicy, intent.KindLimits}, cobra.ShellCompDirectiveNoFileComp
+		}
+		kind, err := documentKind(args[0])
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.completeDocuments(kind)(cmd, nil, prefix)
 	}
 }

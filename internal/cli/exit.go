@@ -106,6 +106,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// maybeOneArg takes one argument or none.
+func maybeOneArg(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageErrorf("%q takes one argument, but got %q too%s", cmd.CommandPath(), args[1], seeHelp(cmd))
+	}
+	return nil
+}
+
 // oneArg asks for exactly one argument, which the message calls what.
 func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

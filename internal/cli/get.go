@@ -29,6 +29,7 @@ func newGetCommand(a *app) *cobra.Command {
 	for _, r := range resources() {
 		cmd.AddCommand(newGetResource(a, r))
 	}
+	cmd.AddCommand(newGetLimits(a), newGetIntent(a))
 	return cmd
 }
 
@@ -37,6 +38,7 @@ type getter struct {
 	resource
 	client *client.Client
 	filter api.Filter
+	name   string // of the only object that is wanted; empty for all
 	output string
 	out    io.Writer
 }
@@ -50,18 +52,30 @@ func newGetResource(a *app, r resource) *cobra.Command {
 		Short:   r.short,
 		Args:    noArgs,
 	}
+	if r.document != "" {
+		cmd.Use += " [NAME]"
+		cmd.Args = maybeOneArg
+		cmd.ValidArgsFunction = a.completeDocuments(r.document)
+		cmd.Long = r.short + ". With -o yaml their documents, as \"isat apply\" takes them."
+	}
 	output := addOutput(cmd, outputTable, outputWide, outputJSON, outputYAML)
 	if !r.still {
 		cmd.Flags().BoolVarP(&watch, "watch", "w", false, "follow changes until interrupted")
 	}
 	a.addFilter(cmd, &filter, r.flags)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.client()
 		if err != nil {
 			return err
 		}
 		g := &getter{resource: r, client: c, filter: filter, output: output.value, out: cmd.OutOrStdout()}
+		if len(args) > 0 {
+			g.name = args[0]
+		}
 		if watch {
+			if g.name != "" {
+				return usageErrorf("-w follows all %s: leave %q out", r.kind, g.name)
+			}
 			return g.watch(cmd.Context())
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
@@ -99,17 +113,24 @@ func (a *app) addFilter(cmd *cobra.Command, f *api.Filter, names []string) {
 }
 
 func (g *getter) get(ctx context.Context, stderr io.Writer) error {
+	if g.output == outputYAML && g.document != "" {
+		return printDocuments(ctx, g.client, g.document, g.name, g.out)
+	}
 	objects, each, err := g.list(ctx, g.client, g.filter)
 	if err != nil {
 		return err
+	}
+	if g.name != "" {
+		each = slices.DeleteFunc(each, func(o any) bool { return documentName(o) != g.name })
+		if len(each) == 0 {
+			return fmt.Errorf("there is no %s %q: \"isat get %s\" lists them", g.document, g.name, g.kind)
+		}
+		objects = each
 	}
 	switch g.output {
 	case outputJSON:
 		return printJSON(g.out, objects)
 	case outputYAML:
-		if networks, ok := objects.([]view.Network); ok {
-			return printIntent(ctx, g.client, networks, g.out)
-		}
 		return printYAML(g.out, objects)
 	}
 	if len(each) == 0 {

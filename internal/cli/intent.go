@@ -2,103 +2,128 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
-	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
 
-	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/client"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
-// networkDocument is a network in the form of the intent file.
-type networkDocument struct {
-	Kind     string            `yaml:"kind"`
-	Name     string            `yaml:"name"`
-	Number   uint32            `yaml:"number"`
-	Unknown  string            `yaml:"unknown,omitempty"`
-	Subnets  []subnetDocument  `yaml:"subnets,omitempty"`
-	Ports    []portDocument    `yaml:"ports,omitempty"`
-	Bindings []bindingDocument `yaml:"bindings,omitempty"`
+// objectOf is a document as the intent's own package knows it.
+func objectOf(d view.Document) intent.Object {
+	return intent.Object{Kind: d.Kind, Name: d.Name, Revision: d.Revision, Text: []byte(d.Text)}
 }
 
-type subnetDocument struct {
-	Prefix     string `yaml:"prefix"`
-	Gateway    string `yaml:"gateway,omitempty"`
-	GatewayMAC string `yaml:"gatewayMAC,omitempty"`
-}
-
-type portDocument struct {
-	Switch string `yaml:"switch"`
-	Port   string `yaml:"port"`
-	VLAN   uint16 `yaml:"vlan,omitempty"`
-}
-
-type bindingDocument struct {
-	IP   string   `yaml:"ip"`
-	MAC  string   `yaml:"mac,omitempty"`
-	MACs []string `yaml:"macs,omitempty"`
-}
-
-// defaultNetwork has every port that no other network has, so its ports are
-// not part of what was asked for.
-const defaultNetwork = "default"
-
-// printIntent prints networks so that "isat run --intent" can read them again.
-func printIntent(ctx context.Context, c *client.Client, networks []view.Network, w io.Writer) error {
-	ports, err := c.Ports(ctx, api.Filter{})
-	if err != nil {
-		return err
+// document asks for the one document of a kind and name.
+func document(ctx context.Context, c *client.Client, kind, name string) (intent.Object, error) {
+	list, err := c.Documents(ctx, kind, name)
+	switch {
+	case err != nil:
+		return intent.Object{}, err
+	case len(list) == 0:
+		return intent.Object{}, fmt.Errorf("there is no %s %q: \"isat get intent\" shows what there is", kind, name)
 	}
-	e := yaml.NewEncoder(w, yaml.IndentSequence(true))
-	for _, n := range networks {
-		bindings, err := c.Bindings(ctx, api.Filter{Network: n.Name})
+	return objectOf(list[0]), nil
+}
+
+// printDocuments prints documents so that they can be applied again.
+func printDocuments(ctx context.Context, c *client.Client, kind, name string, w io.Writer) error {
+	var objects []intent.Object
+	if name != "" {
+		o, err := document(ctx, c, kind, name)
 		if err != nil {
 			return err
 		}
-		if err := e.Encode(documentOf(n, ports, bindings)); err != nil {
+		objects = append(objects, o)
+	} else {
+		list, err := c.Documents(ctx, kind, "")
+		if err != nil {
 			return err
 		}
+		for _, d := range list {
+			objects = append(objects, objectOf(d))
+		}
 	}
-	return e.Close()
+	_, err := w.Write(intent.JoinDocuments(objects))
+	return err
 }
 
-func documentOf(n view.Network, ports []view.Port, bindings []view.Binding) networkDocument {
-	d := networkDocument{Kind: "network", Name: n.Name, Number: n.Number, Unknown: n.Unknown}
-	for _, s := range n.Subnets {
-		d.Subnets = append(d.Subnets, subnetDocument(s))
+func newGetIntent(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "intent",
+		Short: "Show all that is asked for, as documents that can be applied",
+		Long: `Shows every document of the intent, those included of what is always there. A
+document that was applied has its revision: edited and applied again it is
+refused if somebody else has changed the object meanwhile.`,
+		Args: noArgs,
 	}
-	for _, p := range ports {
-		for _, m := range p.Networks {
-			if name, vlan := splitVLAN(m); name == n.Name && (name != defaultNetwork || vlan != 0) {
-				d.Ports = append(d.Ports, portDocument{Switch: p.Switch, Port: p.Name, VLAN: vlan})
+	output := addOutput(cmd, outputYAML, outputJSON)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
+			if output.value == outputYAML {
+				return printDocuments(ctx, c, "", "", cmd.OutOrStdout())
 			}
-		}
+			list, err := c.Documents(ctx, "", "")
+			if err != nil {
+				return err
+			}
+			return printJSON(cmd.OutOrStdout(), list)
+		})
 	}
-	for _, b := range bindings {
-		if b.Origin != "static" {
-			continue
-		}
-		doc := bindingDocument{IP: b.IP, MAC: b.MAC}
-		if len(b.Permitted) > 1 {
-			doc.MAC, doc.MACs = "", b.Permitted
-		}
-		d.Bindings = append(d.Bindings, doc)
-	}
-	return d
+	return cmd
 }
 
-// splitVLAN takes a membership such as blue@10 apart.
-func splitVLAN(s string) (name string, vlan uint16) {
-	name, text, tagged := strings.Cut(s, "@")
-	if !tagged {
-		return name, 0
+func newGetLimits(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "limits",
+		Short: "List the limits of what isat keeps and does",
+		Long:  `Lists the limits. With -o yaml the document of those that are not the defaults, as "isat apply" takes it.`,
+		Args:  noArgs,
 	}
-	v, err := strconv.ParseUint(text, 10, 16)
+	output := addOutput(cmd, outputTable, outputJSON, outputYAML)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
+			o, err := document(ctx, c, intent.KindLimits, intent.LimitsName)
+			if err != nil {
+				return err
+			}
+			if output.value == outputYAML {
+				_, err := cmd.OutOrStdout().Write(o.Document())
+				return err
+			}
+			in, err := intent.Parse("limits", o.Text)
+			if err != nil {
+				return err
+			}
+			return printLimits(cmd.OutOrStdout(), in.Limits, output.value)
+		})
+	}
+	return cmd
+}
+
+func printLimits(w io.Writer, l intent.Limits, output string) error {
+	rows := [][]string{}
+	values := make(map[string]string)
+	for _, one := range l.List() {
+		rows = append(rows, []string{one.Key, one.Value, one.Default})
+		values[one.Key] = one.Value
+	}
+	if output == outputJSON {
+		return printJSON(w, values)
+	}
+	return newTable(w, []string{"LIMIT", "VALUE", "DEFAULT"}).print(rows)
+}
+
+// ask runs f with a client, for as long as a question may take.
+func (a *app) ask(cmd *cobra.Command, f func(context.Context, *client.Client) error) error {
+	c, err := a.client()
 	if err != nil {
-		return s, 0
+		return err
 	}
-	return name, uint16(v)
+	ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
+	defer cancel()
+	return f(ctx, c)
 }

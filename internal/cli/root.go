@@ -69,6 +69,7 @@ or make a network to try it on ("isat lab").`,
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupAsk, Title: "See and ask:"},
+		&cobra.Group{ID: groupIntent, Title: "Say what is wanted:"},
 		&cobra.Group{ID: groupOperate, Title: "Do by hand:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"},
 	)
@@ -83,6 +84,7 @@ or make a network to try it on ("isat lab").`,
 	add(groupRun, newRunCommand(), newLabCommand(), newDemoCommand())
 	add(groupAsk, newStatusCommand(a), newGetCommand(a), newResolveCommand(a), newProbeCommand(a), newExplainCommand(a),
 		newFlowsCommand(a), newTraceCommand(a), newWatchCommand(a), newEventsCommand(a))
+	add(groupIntent, newApplyCommand(a), newDeleteCommand(a), newEditCommand(a), newBindCommand(a), newUnbindCommand(a))
 	add(groupOperate, newFlushCommand(a), newClearCommand(a), newBackupCommand(a), newRestoreCommand())
 	add(groupOther, newVersionCommand(), newDocsCommand(), newBenchCommand())
 	return root
@@ -92,6 +94,7 @@ const (
 	groupRun     = "run"
 	groupAsk     = "ask"
 	groupOperate = "operate"
+	groupIntent  = "intent"
 	groupOther   = "other"
 )
 

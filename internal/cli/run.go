@@ -33,7 +33,11 @@ func newRunCommand() *cobra.Command {
 when it is told of it:
 
   ovs-vsctl set bridge BR protocols=OpenFlow13 fail-mode=secure
-  ovs-vsctl set-controller BR tcp:HOST:6653`,
+  ovs-vsctl set-controller BR tcp:HOST:6653
+
+What is asked for (networks, routers, policies, limits) is said with "isat
+apply", or in a file that only isat's owner changes (--intent). Until then there
+is one network, default, with every port.`,
 		Example: `  isat run
   isat run --data-dir /var/lib/isat
   isat run --intent networks.yaml --log-level debug
@@ -43,7 +47,7 @@ when it is told of it:
 	f := cmd.Flags()
 	f.StringArrayVar(&listen, "listen", []string{defaultListen}, "`ADDRESS` on which switches are awaited: tcp:HOST:PORT or unix:PATH; can be repeated")
 	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
-	f.StringVar(&intentFile, "intent", "", "`FILE` that says which networks there are; without it there is one, default, with every port")
+	f.StringVar(&intentFile, "intent", "", "`FILE` that says what is asked for, instead of \"isat apply\"; read again on SIGHUP")
 	f.StringVar(&dataDir, "data-dir", "", "`DIR` that keeps what is applied, and the bindings; without it that lasts as long as isat")
 	hold.add(f)
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least `LEVEL` to log: debug, info, warn or error")

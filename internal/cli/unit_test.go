@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,8 +18,6 @@ import (
 
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/api/apitest"
-	"github.com/isat-sdn/isat/internal/client"
-	"github.com/isat-sdn/isat/internal/intent"
 )
 
 func TestNearest(t *testing.T) {
@@ -143,36 +143,42 @@ func TestTablesAreAligned(t *testing.T) {
 	}
 }
 
-// What "isat get networks -o yaml" prints is an intent file.
-func TestPrintedNetworksAreIntent(t *testing.T) {
-	s := httptest.NewServer(api.New(apitest.New(time.Now()), api.Options{}))
+// Of many who bind addresses in one network at once nobody loses, as long as nobody
+// meets more others than he tries: each failure is another's success.
+func TestBindingsAtOnce(t *testing.T) {
+	b := apitest.New(time.Now())
+	s := httptest.NewServer(api.New(b, api.Options{}))
 	defer s.Close()
-	c, err := client.New(s.URL)
+	codes := make([]int, editTries)
+	var errs [editTries]bytes.Buffer
+	var editors sync.WaitGroup
+	for i := range codes {
+		editors.Go(func() {
+			args := []string{"bind", fmt.Sprintf("10.0.9.%d", i+1), "02:00:00:00:09:01", "--network", "blue", "--api", s.URL}
+			codes[i] = Run(t.Context(), args, strings.NewReader(""), io.Discard, &errs[i])
+		})
+	}
+	editors.Wait()
+	for i, code := range codes {
+		if code != exitOK {
+			t.Errorf("%d: %s", i, errs[i].String())
+		}
+	}
+	list, err := b.Intent(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	networks, err := c.Networks(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := printIntent(t.Context(), c, networks, &b); err != nil {
-		t.Fatal(err)
-	}
-	got, err := intent.Parse("printed.yaml", b.Bytes())
-	if err != nil {
-		t.Fatalf("%v\nin\n%s", err, b.String())
-	}
-	if len(got.Networks) != 2 || got.Networks[1].Name != "blue" || len(got.Networks[1].Ports) != 2 || len(got.Networks[1].Bindings) != 1 {
-		t.Errorf("got %+v", got)
+	for _, o := range list {
+		if o.Name == "blue" && strings.Count(string(o.Text), "{ip: 10.0.9.") != editTries {
+			t.Errorf("a binding is lost:\n%s", o.Text)
+		}
 	}
 }
 
 func TestEveryCommandIsDescribed(t *testing.T) {
 	root := newRoot()
 	text := string(commandReference(root))
-	for _, name := range []string{"run", "status", "get", "resolve", "probe", "explain", "version", "lab"} {
+	for _, name := range []string{"run", "status", "get", "resolve", "probe", "explain", "version", "lab", "apply", "delete", "edit", "bind", "unbind"} {
 		if !strings.Contains(text, "\n## isat "+name+"\n") {
 			t.Errorf("isat %s is not in the reference", name)
 		}

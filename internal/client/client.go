@@ -68,6 +68,9 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 type Error struct {
 	Status int    // HTTP status code
 	Detail string // one line for people
+	// Why an edit of the intent was refused.
+	Faults    []view.IntentFault
+	Conflicts []view.IntentConflict
 }
 
 func (e *Error) Error() string { return e.Detail }
@@ -205,6 +208,24 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
+// Documents returns the documents of the intent, of one kind and name unless
+// those are empty.
+func (c *Client) Documents(ctx context.Context, kind, name string) ([]view.Document, error) {
+	q := url.Values{}
+	if kind != "" {
+		q.Set("kind", kind)
+	}
+	if name != "" {
+		q.Set("name", name)
+	}
+	return list[view.Document](ctx, c, "/v1/intent", q)
+}
+
+// EditIntent changes the intent: all of the edit or nothing.
+func (c *Client) EditIntent(ctx context.Context, edit api.IntentBody) (view.IntentEdit, error) {
+	return call[view.IntentEdit](ctx, c, http.MethodPost, "/v1/intent/apply", nil, edit)
+}
+
 func targetBody(t api.Target) api.TargetBody {
 	return api.TargetBody{IP: t.IP.String(), Network: t.Network, VLAN: t.VLAN}
 }
@@ -271,11 +292,13 @@ func call[T any](ctx context.Context, c *Client, method, path string, q url.Valu
 func (c *Client) send(ctx context.Context, method, path string, q url.Values, body any) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
+		var data bytes.Buffer
+		e := json.NewEncoder(&data)
+		e.SetEscapeHTML(false) // a large intent must not become several times as large
+		if err := e.Encode(body); err != nil {
 			return nil, fmt.Errorf("encode request %s: %w", path, err)
 		}
-		reader = bytes.NewReader(data)
+		reader = &data
 	}
 	target := c.base + path
 	if len(q) > 0 {
@@ -307,16 +330,18 @@ func (c *Client) problem(resp *http.Response) error {
 			Message  string `json:"message"`
 			Location string `json:"location"`
 		} `json:"errors"`
+		Faults    []view.IntentFault    `json:"faults"`
+		Conflicts []view.IntentConflict `json:"conflicts"`
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil || json.Unmarshal(data, &p) != nil || p.Detail == "" {
-		return &Error{resp.StatusCode, fmt.Sprintf("%s answers %s, so it is not the API of an isat: give its address with --api", c.base, resp.Status)}
+		return &Error{Status: resp.StatusCode, Detail: fmt.Sprintf("%s answers %s, so it is not the API of an isat: give its address with --api", c.base, resp.Status)}
 	}
 	detail := strings.ReplaceAll(p.Detail, "\n", " ")
 	for _, e := range p.Errors {
 		detail += ": " + strings.TrimSpace(e.Location+" "+e.Message)
 	}
-	return &Error{resp.StatusCode, detail}
+	return &Error{resp.StatusCode, detail, p.Faults, p.Conflicts}
 }
 
 // transportError says in one line why there is no answer.

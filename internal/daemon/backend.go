@@ -11,6 +11,7 @@ import (
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -164,6 +165,14 @@ func (b backend) keys(ctx context.Context, t api.Target) ([]binding.Key, error) 
 func (b backend) keysAnywhere(ctx context.Context, t api.Target) (keys []binding.Key, err error) {
 	err = b.d.query(ctx, func(c *core.Core) { keys = c.KeysOf(t.IP, t.VLAN) })
 	return keys, err
+}
+
+// Intent implements api.Backend.
+func (b backend) Intent(ctx context.Context) ([]intent.Object, error) { return b.d.asked.objects(ctx) }
+
+// EditIntent implements api.Backend.
+func (b backend) EditIntent(ctx context.Context, r intent.Request, dryRun bool) (api.IntentEdited, error) {
+	return b.d.asked.edit(ctx, b.d, r, dryRun)
 }
 
 // Watch implements api.Backend.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"net"
@@ -18,10 +17,8 @@ import (
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
-	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/metrics"
 	"github.com/isat-sdn/isat/internal/ofconn"
-	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/internal/store"
 	"github.com/isat-sdn/isat/internal/view"
@@ -29,11 +26,10 @@ import (
 
 // Config is what a daemon is started with.
 type Config struct {
-	Listen     []string       // where switches are awaited: tcp:HOST:PORT or unix:PATH
-	APIListen  string         // HOST:PORT of the REST API
-	IntentFile string         // read at the start and on SIGHUP; empty for the default network alone
-	Intent     *intent.Intent // instead of a file
-	DataDir    string         // where what must outlive isat is kept; empty for memory alone
+	Listen     []string // where switches are awaited: tcp:HOST:PORT or unix:PATH
+	APIListen  string   // HOST:PORT of the REST API
+	IntentFile string   // read at the start and on SIGHUP; empty for the default network alone
+	DataDir    string   // where what must outlive isat is kept; empty for memory alone
 	Hold       resolve.HoldLimits
 	Log        *slog.Logger
 	Version    string
@@ -57,6 +53,8 @@ type daemon struct {
 	routine     atomic.Int64 // how many follow events that come with every host
 	history     history
 	store       *store.Store // nil without a data directory
+	asked       *asked
+	edits       chan edit
 	switches    *ofconn.Server
 	listen      []string
 	dropped     atomic.Uint64 // punts, because the loop was behind
@@ -107,12 +105,6 @@ func Run(ctx context.Context, config Config) (err error) {
 // start reads the intent and opens every socket, so that whatever is wrong
 // with them is said before anything runs.
 func start(ctx context.Context, config Config) (d *daemon, listeners []net.Listener, apiListener net.Listener, err error) {
-	want := config.Intent
-	if want == nil {
-		if want, err = readIntent(config.IntentFile); err != nil {
-			return nil, nil, nil, err
-		}
-	}
 	kept, err := openStore(ctx, config)
 	if err != nil {
 		return nil, nil, nil, err
@@ -122,6 +114,10 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 			err = errors.Join(err, kept.Close())
 		}
 	}()
+	asked, err := newAsked(ctx, config, kept)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	defer func() {
 		if err != nil {
 			for _, l := range listeners {
@@ -141,8 +137,9 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 	}
 	d = &daemon{
 		config: config, log: config.Log, started: time.Now(),
-		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, want),
+		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, asked.current),
 		events: make(chan core.Event, eventQueue), queries: make(chan func()),
+		asked: asked, edits: make(chan edit),
 	}
 	d.table, d.store = d.core.Table(), kept
 	if err := d.recall(ctx); err != nil {
@@ -153,17 +150,6 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 		d.listen = append(d.listen, l.Addr().Network()+":"+l.Addr().String())
 	}
 	return d, listeners, apiListener, nil
-}
-
-func readIntent(file string) (*intent.Intent, error) {
-	if file == "" {
-		return intent.Default(), nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read intent: %w", err)
-	}
-	return intent.ParseWith(file, data, pipeline.NewPolicyChecker().Check)
 }
 
 // reload reads the intent file again whenever SIGHUP says so. A file with
@@ -179,12 +165,11 @@ func (d *daemon) reload(ctx context.Context, signals <-chan os.Signal) error {
 			d.log.Warn("nothing to read again: isat was started without --intent")
 			continue
 		}
-		want, err := readIntent(d.config.IntentFile)
+		want, err := d.asked.reload(ctx, d)
 		if err != nil {
 			d.log.Error("intent not changed", slog.String("error", err.Error()))
 			continue
 		}
-		d.tell(core.NewIntent{Intent: want})
 		d.log.Info("intent read again", slog.String("file", d.config.IntentFile), slog.Int("networks", len(want.Networks)))
 	}
 }

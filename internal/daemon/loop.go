@@ -28,6 +28,7 @@ func (d *daemon) loop(ctx context.Context) error {
 	batch := make([]core.Event, 0, batchSize)
 	for {
 		batch = batch[:0]
+		var edited chan<- struct{}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -35,6 +36,8 @@ func (d *daemon) loop(ctx context.Context) error {
 			batch = append(batch, e)
 		case look := <-d.queries:
 			look()
+		case e := <-d.edits:
+			batch, edited = append(batch, core.NewIntent{Intent: e.intent}), e.done
 		case <-timer.C:
 		}
 		batch = d.more(batch)
@@ -45,6 +48,9 @@ func (d *daemon) loop(ctx context.Context) error {
 		d.carryOut(ctx, &effects, &syncs)
 		d.steps.Add(1)
 		d.busy.Add(int64(time.Since(began)))
+		if edited != nil {
+			close(edited)
+		}
 		if at, ok := d.core.Next(); ok {
 			timer.Reset(time.Until(at))
 		}

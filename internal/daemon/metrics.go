@@ -13,7 +13,7 @@ import (
 // Metrics describes every metric of a daemon, with the values of one that has just
 // been made.
 func Metrics() []view.Metric {
-	d := &daemon{core: core.New(core.Config{}, intent.Default())}
+	d := &daemon{core: core.New(core.Config{}, intent.Default()), asked: new(asked)}
 	d.switches = ofconn.New(ofconn.Config{}, d)
 	return append(d.core.Metrics(), d.metrics()...)
 }
@@ -50,6 +50,9 @@ func (d *daemon) metrics() []view.Metric {
 func (d *daemon) counters() []view.Metric {
 	n, kept := d.switches.Counters(), d.kept()
 	return []view.Metric{
+		view.Count("isat_intent_edits_total", "intent-edits", "edits of the intent that were made", d.asked.made.Load()),
+		view.Count("isat_intent_edits_refused_total", "intent-refused",
+			"edits of the intent that were refused: it would not have been valid, somebody else's came first, or it could not be kept", d.asked.refused.Load()),
 		view.Count("isat_punts_dropped_total", "punt-dropped", "packets that were dropped because the core was behind", d.dropped.Load()),
 		view.Count("isat_questions_answered_at_once_total", "question-answered-at-once",
 			"questions that a session answered from the binding table without asking the core", d.sessions.answers()),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/isat-sdn/isat/internal/api"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -29,6 +30,9 @@ type Backend struct {
 	EventList      []view.Event             // those that are remembered
 	Meant          int                      // how many bindings a scope has
 	Kept           []byte                   // the backup; if nil, nothing is kept
+	Stored         []intent.Object          // the intent
+	Revision       int64                    // of its last change
+	Volatile       bool                     // edits last as long as the process
 	Err            error                    // if set, what every method returns
 
 	mu       sync.Mutex
@@ -98,6 +102,8 @@ func New(now time.Time) *Backend {
 				Subnets: []view.Subnet{{Prefix: "10.0.0.0/16", Gateway: "10.0.0.254", GatewayMAC: "02:00:00:00:00:fe"}}},
 		},
 		RouterList:  routers(),
+		Stored:      documents(),
+		Revision:    5,
 		PolicyList:  policies(),
 		FlowLists:   map[string]view.FlowList{s1: flowList(s1)},
 		Traces:      traces(s1),

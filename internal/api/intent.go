@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/view"
+)
+
+// maxIntentBody bounds the body of an edit: files of the largest size, whose
+// every line break is two characters of JSON.
+const maxIntentBody = 2*intent.MaxFileSize + maxBody
+
+// DocumentParams choose documents of the intent.
+type DocumentParams struct {
+	Kind string `query:"kind" enum:"network,router,policy,limits" doc:"Only documents of this kind"`
+	Name string `query:"name" doc:"Only documents of this name"`
+}
+
+// IntentFile is a text with documents.
+type IntentFile struct {
+	Name string `json:"name" doc:"How faults in it are reported" example:"networks.yaml"`
+	Text string `json:"text" doc:"YAML documents. One with the key revision is refused if its object has another one"`
+}
+
+// IntentDeletion names an object to delete.
+type IntentDeletion struct {
+	Kind     string `json:"kind" enum:"network,router,policy,limits" doc:"Kind of the object"`
+	Name     string `json:"name" doc:"Its name"`
+	Revision int64  `json:"revision,omitempty" minimum:"0" doc:"Refuse if it has another revision; without it, or 0, whichever it has"`
+}
+
+// IntentBody is an edit of the intent: all of it is done, or nothing.
+type IntentBody struct {
+	Files  []IntentFile     `json:"files,omitempty" doc:"Documents of the objects to create, or to change to. What a document does not say is the default"`
+	Delete []IntentDeletion `json:"delete,omitempty" doc:"Objects to delete"`
+	Prune  bool             `json:"prune,omitempty" doc:"Delete every object that no document describes"`
+	DryRun bool             `json:"dryRun,omitempty" doc:"Say what would change, and change nothing"`
+}
+
+type intentInput struct{ Body IntentBody }
+
+type deleteParams struct {
+	Kind     string `path:"kind" enum:"network,router,policy,limits" doc:"Kind of the object"`
+	Name     string `path:"name" doc:"Its name"`
+	Revision int64  `query:"revision" minimum:"0" doc:"Refuse if the object has another revision; without it, or 0, whichever it has"`
+}
+
+// IntentProblem is a problem document (RFC 9457) about an edit of the intent.
+type IntentProblem struct {
+	huma.ErrorModel
+	Faults    []view.IntentFault    `json:"faults,omitempty" doc:"With 422: every fault, those of stored objects included that would become one"`
+	Conflicts []view.IntentConflict `json:"conflicts,omitempty" doc:"With 409: every object that has another revision than was expected"`
+}
+
+func registerIntent(a huma.API, h *handlers) {
+	const tag = "intent"
+	list := get("list-intent", "/v1/intent", tag, "The documents of the intent, with their revisions")
+	list.Description = "Every document that is in force, those of what is always there included."
+	huma.Register(a, list, h.documents)
+	text := get("intent-yaml", "/v1/intent.yaml", tag, "The documents of the intent as YAML")
+	text.Description = "As they can be applied again: those with a revision are refused if somebody else has changed the object meanwhile."
+	text.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{yamlType: {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+	huma.Register(a, text, h.documentsAsYAML)
+	apply := post("apply-intent", "/v1/intent/apply", "Create, change and delete objects of the intent",
+		"All of the edit is done, or nothing. An object that is asked for as it is stays untouched, and no flow changes. What the whole "+
+			"would be is checked: 422 lists every fault. 409 is a conflict with another edit, with both versions, or an intent that is read from a file.")
+	apply.Tags, apply.MaxBodyBytes = []string{tag}, maxIntentBody
+	registerEdit(a, apply, h.applyIntent)
+	remove := post("delete-intent", "/v1/intent/{kind}/{name}", "Delete an object of the intent",
+		"The network default goes back to what it is without being asked for.")
+	remove.Tags, remove.Method = []string{tag}, http.MethodDelete
+	registerEdit(a, remove, h.deleteIntent)
+}
+
+// registerEdit registers an operation that edits the intent, and says how it is refused.
+func registerEdit[I any](a huma.API, op huma.Operation, handle func(context.Context, *I) (*output[view.IntentEdit], error)) {
+	op.Responses = make(map[string]*huma.Response)
+	huma.Register(a, op, handle)
+	schema := a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[IntentProblem](), true, "IntentProblem")
+	for _, code := range []int{http.StatusConflict, http.StatusUnprocessableEntity} {
+		op.Responses[strconv.Itoa(code)] = &huma.Response{Description: http.StatusText(code),
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schema}}}
+	}
+}
+
+const yamlType = "application/yaml" // RFC 9512
+
+func (h *handlers) documents(ctx context.Context, p *DocumentParams) (*output[Page[view.Document]], error) {
+	list, err := h.selectDocuments(ctx, p)
+	if err != nil {
+		return nil, problem(err)
+	}
+	var out []view.Document
+	for _, o := range list {
+		out = append(out, documentOf(o))
+	}
+	return reply(pageOf(out, "")), nil
+}
+
+type yamlOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (h *handlers) documentsAsYAML(ctx context.Context, p *DocumentParams) (*yamlOutput, error) {
+	list, err := h.selectDocuments(ctx, p)
+	if err != nil {
+		return nil, problem(err)
+	}
+	return &yamlOutput{yamlType, intent.JoinDocuments(list)}, nil
+}
+
+func (h *handlers) selectDocuments(ctx context.Context, p *DocumentParams) ([]intent.Object, error) {
+	list, err := h.backend.Intent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept := list[:0]
+	for _, o := range list {
+		if (p.Kind == "" || p.Kind == o.Kind) && (p.Name == "" || p.Name == o.Name) {
+			kept = append(kept, o)
+		}
+	}
+	return kept, nil
+}
+
+func documentOf(o intent.Object) view.Document {
+	return view.Document{Kind: o.Kind, Name: o.Name, Revision: o.Revision, Text: string(o.Text)}
+}
+
+func (h *handlers) applyIntent(ctx context.Context, in *intentInput) (*output[view.IntentEdit], error) {
+	r := intent.Request{Prune: in.Body.Prune}
+	for _, f := range in.Body.Files {
+		r.Files = append(r.Files, intent.File{Name: f.Name, Data: []byte(f.Text)})
+	}
+	for _, d := range in.Body.Delete {
+		r.Delete = append(r.Delete, intent.Deletion{Ref: intent.Ref{Kind: d.Kind, Name: d.Name}, Expect: d.Revision})
+	}
+	return h.editIntent(ctx, r, in.Body.DryRun)
+}
+
+func (h *handlers) deleteIntent(ctx context.Context, p *deleteParams) (*output[view.IntentEdit], error) {
+	ref := intent.Ref{Kind: p.Kind, Name: p.Name}
+	return h.editIntent(ctx, intent.Request{Delete: []intent.Deletion{{Ref: ref, Expect: p.Revision}}}, false)
+}
+
+func (h *handlers) editIntent(ctx context.Context, r intent.Request, dryRun bool) (*output[view.IntentEdit], error) {
+	done, err := h.backend.EditIntent(ctx, r, dryRun)
+	if err != nil {
+		return nil, intentProblem(err)
+	}
+	out := view.IntentEdit{DryRun: dryRun, Revision: done.Revision, Volatile: done.Volatile, Changes: []view.IntentChange{}}
+	for _, c := range done.Changes {
+		out.Changes = append(out.Changes, view.IntentChange{Kind: c.Kind, Name: c.Name, Action: string(c.Action), Diff: c.Diff()})
+	}
+	return reply(out), nil
+}
+
+// intentProblem tells the client of an edit that was refused.
+func intentProblem(err error) error {
+	var faults intent.Errors
+	var conflicts intent.Conflicts
+	var missing *intent.MissingError
+	var senseless intent.RequestError
+	switch {
+	case errors.As(err, &faults):
+		first := faults[0]
+		p := newIntentProblem(http.StatusUnprocessableEntity, fmt.Sprintf("nothing was changed, for the intent would not be valid: %s:%d:%d: %s%s",
+			first.File, first.Line, first.Column, first.Message, andMore(len(faults)-1)))
+		for _, e := range faults {
+			p.Faults = append(p.Faults, view.IntentFault{File: e.File, Line: e.Line, Column: e.Column, Message: e.Message, Excerpt: e.Excerpt()})
+		}
+		return p
+	case errors.As(err, &conflicts):
+		p := newIntentProblem(http.StatusConflict, "nothing was changed, for "+conflicts.Error())
+		for _, c := range conflicts {
+			p.Conflicts = append(p.Conflicts, view.IntentConflict{Kind: c.Kind, Name: c.Name, Message: c.Error(),
+				Edited: max(c.Expect, 0), Present: documentOf(c.Present), Yours: string(c.Yours), Diff: c.Diff()})
+		}
+		return p
+	case errors.As(err, &missing):
+		err = Errorf(ErrNotFound, "%s", err)
+	case errors.As(err, &senseless):
+		err = Errorf(ErrInvalid, "%s", err)
+	}
+	return problem(err)
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more", n)
+}
+
+func newIntentProblem(status int, detail string) *IntentProblem {
+	return &IntentProblem{ErrorModel: huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}}
+}
