@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -86,7 +87,11 @@ func (c *Core) explainBinding(x *view.Explanation, b *binding.Binding, v *view.B
 		binding.ARP: "an ARP packet of its owner", binding.ND: "neighbour discovery of its owner", binding.DHCP: "a DHCP server",
 		binding.Gateway: "intent", binding.Static: "intent",
 	}[b.Origin]
-	if b.Restored {
+	was, recalled := c.recalled[b.Key]
+	switch {
+	case recalled:
+		source = "what was kept from before the restart"
+	case b.Restored:
 		source = "the flows of switch " + fabric.FormatID(b.Switch) + ", read back after a restart"
 	}
 	fact(x, fmt.Sprintf("it is bound to %s since %s", b.MAC, time.Unix(0, b.Learned).UTC().Format(time.RFC3339)), source)
@@ -101,6 +106,9 @@ func (c *Core) explainBinding(x *view.Explanation, b *binding.Binding, v *view.B
 		fact(x, fmt.Sprintf("%s is a router's, on every switch", b.MAC), "intent")
 	case v.Switch != "":
 		fact(x, fmt.Sprintf("%s is behind port %s of switch %s", b.MAC, v.Port, v.Switch), "frames with that source address")
+	case recalled:
+		sw, port := c.placeNames(was)
+		fact(x, fmt.Sprintf("%s was behind port %s of switch %s", b.MAC, cmp.Or(port, fmt.Sprint(was.Port.Number())), sw), source)
 	default:
 		fact(x, fmt.Sprintf("where %s is, is not known", b.MAC), "no frame from it was heard")
 	}
