@@ -10,6 +10,7 @@ import (
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -157,6 +158,29 @@ func TestRecalledIsAskedAlone(t *testing.T) {
 		t.Error("it is still only recalled")
 	}
 	k.check()
+}
+
+// A router's question goes to the owner's port alone, too, and to everybody if
+// there is no answer.
+func TestRecalledIsAskedAloneByRouters(t *testing.T) {
+	k, sw := recalled(t)
+	in, err := intent.Parse("test", []byte("kind: network\nname: default\nnumber: 1\n---\nkind: router\nname: r\ninterfaces:\n- {network: default, addresses: [10.0.0.254/24]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.step(k.connect(sw), NewIntent{Intent: in})
+	router, _ := in.RouterByName("r")
+	k.lines = nil
+	k.step(pausedEvent(sw, 1, pipeline.Waiting{Key: hostKey(2), Router: router.Number, From: 1}, pipeline.ReasonHold,
+		ipFrame(hostMAC(1), router.Interfaces[0].MAC, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.2"), 1)))
+	if len(k.lines) != 1 || !strings.HasPrefix(k.lines[0], "s sends to h2: arp") {
+		t.Errorf("the first request: %q", k.lines)
+	}
+	k.lines = nil
+	k.sleep(time.Second)
+	if len(k.lines) != 1 || !strings.HasPrefix(k.lines[0], "s floods") {
+		t.Errorf("the second request: %q", k.lines)
+	}
 }
 
 // Another owner than the recalled one is believed at once.
