@@ -61,6 +61,11 @@ func (w *world) flowLine(sw *modelSwitch, m *openflow.FlowMod, old openflow.Flow
 			macName(packet.MACFromUint64(mac)), portKeyName(uint32(f.Cookie)))
 	case pipeline.Classify, pipeline.Deliver:
 		words = fmt.Sprintf("%s %s", table, portKeyName(attachmentKey(f)))
+	case pipeline.Police:
+		if _, _, ofPort := f.Match.GetU64(openflow.Reg1); ofPort {
+			return "" // they come and go with the port's flow in classify
+		}
+		return rulesLine(sw, sign, f, had)
 	case pipeline.Request:
 		if f.Priority != 15 && f.Priority != 16 {
 			return rulesLine(sw, sign, f, had)

@@ -102,6 +102,9 @@ func (e SwitchUp) apply(c *Core) {
 		Kept: d.Kept, Added: d.Added, Changed: d.Changed, Removed: d.Removed,
 		Groups: d.GroupChanges, Meters: d.MeterChanges, Restored: restored, At: time.Unix(0, c.now),
 	}
+	for _, m := range d.Unmeter {
+		sw.send(m) // once the rest is there, and nothing points to them
+	}
 	c.effects.Sync = append(c.effects.Sync, Sync{sw.ID, sw.session, d.Meters, d.Bundle})
 	c.note(slog.LevelInfo, "switch connected", slog.String("switch", sw.label()), slog.String("address", e.Address),
 		slog.Int("ports", len(sw.Ports)), slog.Int("kept", d.Kept), slog.Int("added", d.Added),

@@ -197,12 +197,29 @@ func (w *world) change(sw *modelSwitch, m openflow.Message) {
 		w.flowLines = append(w.flowLines, w.groupLine(sw, m))
 	case *openflow.MeterMod:
 		_, have := sw.meters[m.ID]
+		if m.Command == openflow.MeterDelete {
+			w.deleteMeter(sw, m.ID)
+			break
+		}
 		if have == (m.Command == openflow.MeterAdd) {
 			w.fail("switch %d refuses command %d for meter %d, which it has: %v", sw.ID, m.Command, m.ID, have)
 		}
 		sw.meters[m.ID] = *m
 	default:
 		w.fail("switch %d gets a %v", sw.ID, m.Type())
+	}
+}
+
+// deleteMeter takes the flows along that point to the meter.
+func (w *world) deleteMeter(sw *modelSwitch, id uint32) {
+	delete(sw.meters, id)
+	for key, f := range sw.flows {
+		if f.Instructions.Meter == id || slices.ContainsFunc(f.Instructions.Apply, func(a openflow.Action) bool {
+			c, ok := a.(openflow.Controller2)
+			return ok && c.MeterID == id
+		}) {
+			delete(sw.flows, key)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/isat-sdn/isat/openflow"
 )
@@ -15,17 +16,19 @@ type Dump struct {
 
 // Difference is what it takes to bring a switch to what is wanted. Meters can't
 // be part of a bundle and go first; Bundle is in the order in which it must be
-// carried out.
+// carried out. Unmeter takes meters away, and the flows that point to them
+// (OpenFlow 1.3.5 §6.4), which are not wanted either.
 type Difference struct {
-	Meters []openflow.Message
-	Bundle []openflow.Message
+	Meters  []openflow.Message
+	Bundle  []openflow.Message
+	Unmeter []openflow.Message
 	// Flows, and how many changes of groups and meters.
 	Kept, Added, Changed, Removed int
 	GroupChanges, MeterChanges    int
 }
 
 // Empty says that the switch is as wanted.
-func (d *Difference) Empty() bool { return len(d.Meters) == 0 && len(d.Bundle) == 0 }
+func (d *Difference) Empty() bool { return len(d.Meters)+len(d.Bundle)+len(d.Unmeter) == 0 }
 
 // Compare works out the difference between what a switch has and what it should
 // have. Whatever else is on the switch is taken away: the bridge is isat's.
@@ -116,6 +119,7 @@ func (d Dump) compareMeters(out *Difference, want []openflow.MeterMod) {
 	}
 	for _, m := range want {
 		old, ok := have[m.ID]
+		delete(have, m.ID)
 		if ok && sameMeter(old, &m) {
 			continue
 		}
@@ -125,6 +129,13 @@ func (d Dump) compareMeters(out *Difference, want []openflow.MeterMod) {
 		}
 		out.MeterChanges++
 		out.Meters = append(out.Meters, &m)
+	}
+	for _, m := range d.Meters {
+		// Those beyond are the switch's own (OpenFlow 1.3.5 §7.3.4.5).
+		if have[m.ID] != nil && m.ID <= openflow.MeterMax {
+			out.MeterChanges++
+			out.Unmeter = append(out.Unmeter, &openflow.MeterMod{Command: openflow.MeterDelete, ID: m.ID})
+		}
 	}
 }
 
@@ -150,6 +161,9 @@ func BaseChange(from, to Base) []openflow.Message {
 			Cookie: f.Cookie, HardTimeout: f.HardTimeout, IdleTimeout: f.IdleTimeout, Flags: f.Flags,
 		})
 	}
+	for _, m := range from.Meters {
+		have.Meters = append(have.Meters, openflow.MeterConfig{ID: m.ID, Flags: m.Flags, Bands: m.Bands})
+	}
 	for _, g := range from.Groups {
 		have.Groups = append(have.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
 	}
@@ -159,6 +173,6 @@ func BaseChange(from, to Base) []openflow.Message {
 				return
 			}
 		}
-	}, to.Groups, nil)
-	return difference.Bundle
+	}, to.Groups, to.Meters)
+	return slices.Concat(difference.Meters, difference.Bundle, difference.Unmeter)
 }

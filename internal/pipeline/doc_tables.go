@@ -42,12 +42,16 @@ func WriteTables(w io.Writer) error {
 }
 
 func writePunts(b *strings.Builder) {
-	b.WriteString("\n## Punts\n\nThe first byte of a packet-in's userdata is the reason, and the number of its meter.\n\n" +
-		"| userdata | reason | packets/s | burst |\n|---|---|---|---|\n")
+	b.WriteString("\n## Punts\n\nThe first byte of a packet-in's userdata is the reason, and the number of its meter. The rates, in packets per second and at once, " +
+		"are those without [other limits](intent.md#limits).\n\n" +
+		"| userdata | reason | rate |\n|---|---|---|\n")
+	limits := intent.DefaultLimits()
 	for _, r := range Reasons() {
-		rate, burst := r.Rate()
-		fmt.Fprintf(b, "| %02x | %s | %d | %d |\n", uint8(r), r, rate, burst)
+		fmt.Fprintf(b, "| %02x | %s | %d |\n", uint8(r), r, r.Rate(&limits))
 	}
+	fmt.Fprintf(b, "\nEvery port has a meter of its own, whose number is %d more than the port's, for all of them but rate-limit and compose together: "+
+		"rate %d. Packets pass it first, and then that of their reason; copies (learn, solicitation) pass it alone.\n",
+		portMeters, limits.PuntsPerPort)
 }
 
 // writeSymbols lists the pipeline's own fields; those of packets are the language's.
@@ -113,7 +117,7 @@ func exampleRules() []Rule {
 			{Addr: netip.MustParseAddr("2001:db8:1::fd"), Network: 100}, {Addr: netip.MustParseAddr("2001:db8:1::fe"), Network: 100}}},
 	}})
 	policy, _ := policyRule(&intent.Policy{Name: "no-telnet", Table: "guard", Priority: 10, Match: "tcp.dst == 23", Actions: "drop;"})
-	return slices.Concat(classifyRules(edge, "blue"), classifyRules(trunk, "blue"), deliverRules(edge), deliverRules(trunk),
+	return slices.Concat(classifyRules(edge, "blue"), classifyRules(trunk, "blue"), policePortRules(edge), policePortRules(trunk), deliverRules(edge), deliverRules(trunk),
 		networkRules(&network, 1), r.rules(), []Rule{policy})
 }
 

@@ -45,7 +45,7 @@ const maxPorts = 1 << 16
 // staticRules are the rules that every switch has.
 func staticRules() []Rule {
 	return slices.Concat(guardRules(), learnRules(), puntRules(), answerRules(), replyRules(), replyNDRules(), replyNDEndRules(),
-		searchRules(), l2Rules(), admissionRules(), ipInputRules(), routingRules(), resolveRules(), requestRules(), compareRules())
+		searchRules(), l2Rules(), admissionRules(), ipInputRules(), routingRules(), resolveRules(), requestRules(), policeRules(), controllerRules(), compareRules())
 }
 
 // staticFlows are compiled once: they do not depend on anything.
@@ -109,7 +109,7 @@ func (p *Program) Base(attachments []fabric.Attachment) Base {
 	}
 	base.Logical = append(base.Logical, p.policies.flows(p.names(attachments))...)
 	base.Flows = merge(base.Logical)
-	base.Meters = Meters()
+	base.Meters = meters(&p.intent.Limits, attachments)
 	return base
 }
 
@@ -120,7 +120,7 @@ func (p *Program) portFlows(a fabric.Attachment) []Flow {
 			clear(p.ports)
 		}
 		network, _ := p.intent.ByNumber(a.Network)
-		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), learnPortRules(a), deliverRules(a))
+		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), learnPortRules(a), policePortRules(a), deliverRules(a))
 		flows = newCompiler(spacePorts, p.names([]fabric.Attachment{a})).all(rules)
 		p.ports[a] = flows
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/logical"
 	"github.com/isat-sdn/isat/openflow"
 )
@@ -45,33 +47,50 @@ func (r Reason) String() string {
 	return fmt.Sprintf("reason %d", uint8(r))
 }
 
+var reasonDocs = [...]string{
+	ReasonLearn: "a copy of a packet whose sender is not known", ReasonSearch: "a request whose target is not known",
+	ReasonAnswer: "a request that the switch can't answer itself", ReasonMalformed: "a malformed packet, to be counted",
+	ReasonReply: "an answer to isat's own question", ReasonSolicitation: "a copy of a router solicitation",
+}
+
+func (r Reason) doc() string { return reasonDocs[r] }
+
+// copies says whether the packet itself goes on its way, too.
+func (r Reason) copies() bool { return r == ReasonLearn || r == ReasonSolicitation }
+
+// punts says whether packets are punted for the reason by the action punt.
+func (r Reason) punts() bool { return int(r) < len(reasonDocs) && reasonDocs[r] != "" }
+
 // Rate is the meter of a punt reason: packets per second that one switch may
-// send to the controller for it, and the burst. Beyond, copies are not made,
-// and packets that would only go to the controller are dropped.
-func (r Reason) Rate() (perSecond, burst uint32) {
+// send to the controller for it, and as many at once. Beyond, copies are not
+// made, and packets that would only go to the controller are dropped.
+func (r Reason) Rate(l *intent.Limits) (perSecond uint32) {
+	most := uint32(l.PuntsPerReason)
 	switch r {
 	case ReasonMalformed, ReasonSolicitation:
-		return 100, 100
+		return min(100, most)
 	case ReasonCompose:
 		// ICMP errors, whose rate is to be limited (RFC 1812 §4.3.2.8, RFC 4443
 		// §2.4 (f)).
-		return 200, 200
-	case ReasonLearn:
-		return 5000, 5000
+		return min(200, most)
 	}
-	return 2000, 2000
+	return most
 }
 
 // reasonNumbers are the reasons by the names that the action punt knows.
 func reasonNumbers() map[string]uint64 {
 	numbers := make(map[string]uint64)
 	for _, r := range Reasons() {
-		if r != ReasonHold && r != ReasonRateLimit && r != ReasonCompose {
+		if r.punts() {
 			numbers[r.String()] = uint64(r)
 		}
 	}
 	return numbers
 }
+
+// puntFor is the end of a rule's actions that sends the packet, or a copy, to the
+// controller, by way of the table police.
+func puntFor(r Reason) string { return fmt.Sprintf("reason = %d; lookup(police);", r) }
 
 // puntAction sends the packet to the controller, metered by its reason. The
 // meter belongs to the copy: the packet's own way is not limited.
@@ -104,18 +123,47 @@ func pausedReason(acts []openflow.Action) (Reason, bool) {
 	return 0, false
 }
 
-// Meters returns the meters that every switch has, one per reason.
-func Meters() []openflow.MeterMod {
+// portMeters is where the numbers of ports' meters begin; beneath are those of
+// reasons.
+const portMeters = 1 << 16
+
+// portMeter is the meter of a port, by its OpenFlow number.
+func portMeter(port uint32) uint32 { return portMeters + port&0xffff }
+
+// meters returns those of a switch: one per reason, and one per port.
+func meters(l *intent.Limits, attachments []fabric.Attachment) []openflow.MeterMod {
 	var meters []openflow.MeterMod
 	for _, r := range Reasons() {
-		rate, burst := r.Rate()
-		meters = append(meters, openflow.MeterMod{
-			Command: openflow.MeterAdd, ID: uint32(r),
-			Flags: openflow.MeterFlagPktps | openflow.MeterFlagBurst,
-			Bands: []openflow.Band{openflow.DropBand(rate, burst)},
-		})
+		meters = append(meters, meter(uint32(r), r.Rate(l)))
+	}
+	seen := make(map[uint32]bool, len(attachments))
+	for _, a := range attachments {
+		if !seen[a.Port] {
+			seen[a.Port] = true
+			meters = append(meters, meter(portMeter(a.Port), uint32(l.PuntsPerPort)))
+		}
 	}
 	return meters
+}
+
+// meter lets through so many packets per second, and as many at once.
+func meter(id, rate uint32) openflow.MeterMod {
+	return openflow.MeterMod{Command: openflow.MeterAdd, ID: id,
+		Flags: openflow.MeterFlagPktps | openflow.MeterFlagBurst,
+		Bands: []openflow.Band{openflow.DropBand(rate, rate)}}
+}
+
+// meterCopy puts a meter on the copies that actions send to the controller. It
+// says whether there are any: the packet itself is not limited then.
+func meterCopy(acts []openflow.Action, id uint32) bool {
+	for i, a := range acts {
+		if c, ok := a.(openflow.Controller2); ok && id != 0 && !c.Pause {
+			c.MeterID = id
+			acts[i] = c
+			return true
+		}
+	}
+	return false
 }
 
 // Known is what the tables knew of the sender when a packet was punted.

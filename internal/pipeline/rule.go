@@ -12,6 +12,7 @@ type Rule struct {
 	Doc      string // what it is for
 	Owner    string // what in the intent it is there for: router "r1"; "" for what every switch has
 	Leased   bool   // expires unless the controller renews it
+	Meter    uint32 // that what the flow takes must pass; 0 for none
 }
 
 // inTable puts rules into a table.

@@ -79,6 +79,9 @@ func (c *compiler) compile(r Rule) (Flow, error) {
 	f.Match, f.Actions = expr.String(), acts.String()
 	f.ID = f.hash()
 	instructions := done.Instructions()
+	if !meterCopy(done.Apply, r.Meter) {
+		instructions.Meter = r.Meter
+	}
 	if reason, ok := pausedReason(done.Apply); ok {
 		// The meter of a controller action does not count for paused packets.
 		instructions.Meter = uint32(reason)

@@ -86,7 +86,7 @@ func ipInputInterfaceRules(i *routerInterface) []Rule {
 	from := fmt.Sprintf("router == %q && ingress.network == %q", i.Router.Name, i.Network)
 	var rules []Rule
 	if i.Advertise != nil {
-		rules = append(rules, Rule{Priority: 165, Match: from + " && nd_rs", Actions: `punt(solicitation);`,
+		rules = append(rules, Rule{Priority: 165, Match: from + " && nd_rs", Actions: puntFor(ReasonSolicitation),
 			Doc: "a router solicitation by unicast (RFC 4861 §6.2.6)"})
 	}
 	if source, ok := i.source4(); ok {

@@ -6,7 +6,7 @@ import "fmt"
 func l2Rules() []Rule {
 	mine := `eth.dst == ` + MAC.String()
 	return inTable(L2, []Rule{
-		{Priority: 100, Match: mine + ` && (arp || nd_na)`, Actions: `punt(reply);`,
+		{Priority: 100, Match: mine + ` && (arp || nd_na)`, Actions: puntFor(ReasonReply),
 			Doc: "an answer to isat's own question"},
 		{Priority: 90, Match: mine, Actions: `drop;`, Doc: "isat's MAC takes nothing else"},
 		{Priority: 0, Match: `1`, Actions: `next(flood);`, Doc: "broadcast, multicast and unknown unicast"},
@@ -21,7 +21,7 @@ func l2InterfaceRules(i *routerInterface) []Rule {
 	rules = append(rules, Rule{Priority: 55, Match: fmt.Sprintf("network == %q && eth.dst == %s", i.Network, i.MAC), Actions: `drop;`,
 		Doc: "in a VLAN of the hosts' own there is no router"})
 	if i.Advertise != nil {
-		rules = append(rules, Rule{Priority: 50, Match: in + " && eth.mcast && nd_rs", Actions: `punt(solicitation); next(flood);`,
+		rules = append(rules, Rule{Priority: 50, Match: in + " && eth.mcast && nd_rs", Actions: puntFor(ReasonSolicitation) + ` next(flood);`,
 			Doc: "a router solicitation: to the controller, which advertises, and to other routers (RFC 4861 §6.2.6)"})
 	}
 	return inTable(L2, rules)

@@ -2,7 +2,7 @@ package pipeline
 
 // puntRules send copies of what is news to the controller.
 func puntRules() []Rule {
-	const copyIt = `punt(learn); next;`
+	copyIt := puntFor(ReasonLearn) + ` next;`
 	return inTable(PuntTable, []Rule{
 		{Priority: 30, Match: `!flags.station`, Actions: copyIt,
 			Doc: "a MAC that is not known on this port"},

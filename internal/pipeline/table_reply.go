@@ -22,7 +22,7 @@ func replyRules() []Rule {
 		{Priority: 90, Match: `arp && found`, Doc: "ARP: the request becomes the reply (RFC 826)",
 			Actions: `eth.dst = eth.src; eth.src = found.mac; arp.tha = arp.sha; arp.sha = found.mac; ` +
 				`arp.tpa = arp.spa; arp.spa = key4; arp.op = 2; ` + turnRound},
-		{Priority: 96, Match: `nd_ns && found && ip6.src == ::`, Actions: `punt(answer);`, Leased: true,
+		{Priority: 96, Match: `nd_ns && found && ip6.src == ::`, Actions: puntFor(ReasonAnswer), Leased: true,
 			Doc: "a DAD probe for a known address: its answer needs an option that the probe has no room for"},
 		{Priority: 95, Match: `nd_ns && found && ip6.src == ::`, Actions: toOwner,
 			Doc: "without a controller the owner itself defends (RFC 6085)"},

@@ -4,7 +4,7 @@ package pipeline
 // vSwitch takes it for a solicitation.
 func replyNDRules() []Rule {
 	return inTable(ReplyND, []Rule{
-		{Priority: 20, Match: `nd_ns && flags.long`, Actions: `punt(answer);`, Leased: true,
+		{Priority: 20, Match: `nd_ns && flags.long`, Actions: puntFor(ReasonAnswer), Leased: true,
 			Doc: "other options: the controller tells a nonce from what only the owner can answer (RFC 3971; conformance N2)"},
 		{Priority: 10, Match: `nd_ns && flags.long`, Actions: toOwner,
 			Doc: "without a controller the owner itself answers (RFC 6085)"},

@@ -13,10 +13,8 @@ func requestRules() []Rule {
 	return inTable(Request, []Rule{
 		{Priority: 20, Match: `found`, Actions: `eth.dst = found.mac; loopback; next(l2);`,
 			Doc: "known: on to the next hop, even back out of the port it came in on"},
-		{Priority: 10, Match: `ip4`, Actions: `hold(network, key4); next(resolve);`, Leased: true,
+		{Priority: 10, Match: `1`, Actions: puntFor(ReasonHold) + ` next(resolve);`, Leased: true,
 			Doc: "not known: the controller holds the packet and searches; then the packet goes on from here"},
-		{Priority: 10, Match: `ip6`, Actions: `hold(network, key6); next(resolve);`, Leased: true,
-			Doc: "not known: likewise"},
 		{Priority: 0, Match: `1`, Actions: `drop;`, Doc: "without a controller nobody searches"},
 	})
 }

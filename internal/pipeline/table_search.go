@@ -11,11 +11,11 @@ import (
 // other (conformance P3, N7).
 func searchRules() []Rule {
 	return inTable(Search, []Rule{
-		{Priority: 30, Match: `arp.spa == 0.0.0.0 || (nd_ns && ip6.src == ::)`, Actions: `punt(search);`, Leased: true,
+		{Priority: 30, Match: `arp.spa == 0.0.0.0 || (nd_ns && ip6.src == ::)`, Actions: puntFor(ReasonSearch), Leased: true,
 			Doc: "a probe reaches every other port, in networks that flood or drop requests, too (RFC 5227 §2.1.1, RFC 4862 §5.4)"},
 		{Priority: 25, Match: `arp.spa == 0.0.0.0 || (nd_ns && ip6.src == ::)`, Actions: `next(flood);`,
 			Doc: "likewise without a controller"},
-		{Priority: 10, Match: `1`, Actions: `punt(search);`, Leased: true,
+		{Priority: 10, Match: `1`, Actions: puntFor(ReasonSearch), Leased: true,
 			Doc: "the controller parks the asker and asks the wire"},
 		{Priority: 0, Match: `1`, Actions: `next(flood);`, Doc: "without a controller: plain flooding"},
 	})

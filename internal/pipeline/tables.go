@@ -11,8 +11,7 @@ import (
 // Table is the number of a flow table.
 type Table uint8
 
-// The tables, in the order in which a packet meets them. The gap is where
-// virtual addresses go. A routed packet is switched again, from l2 on, in the
+// The tables, in the order in which a packet meets them. A routed packet is switched again, from l2 on, in the
 // network that it was routed to.
 const (
 	Classify   Table = 0
@@ -24,6 +23,7 @@ const (
 	ReplyND    Table = 6
 	ReplyNDEnd Table = 7
 	Search     Table = 8
+	Police     Table = 9
 	L2         Table = 10
 	Admission  Table = 11
 	IPInput    Table = 12
@@ -31,6 +31,7 @@ const (
 	ECMP       Table = 14
 	Resolve    Table = 15
 	Request    Table = 16
+	Controller Table = 17
 	Flood      Table = 18
 	Deliver    Table = 19
 	Bindings   Table = 20
@@ -58,6 +59,7 @@ func Tables() []TableInfo {
 		{ReplyND, "reply-nd", "an NS with nothing but a source link-layer option becomes an NA; any other goes to the controller, or to the owner itself"},
 		{ReplyNDEnd, "reply-nd-end", "the fields that exist only once the packet is an NA"},
 		{Search, "search", "unknown target: to the controller, which asks the wire. The flow is leased: without a controller it expires and the request is flooded"},
+		{Police, "police", "what a port makes the switch send to the controller passes the port's own meter, so that a flood from one port costs the others nothing. Reached by resubmit"},
 		{L2, "l2", "known MAC → its port; a router's MAC → admission; everything else → flood"},
 		{Admission, "admission", "which router is the packet for, and by which of its interfaces does it come in"},
 		{IPInput, "ip-input", "what a router answers itself, and what it does not forward"},
@@ -65,6 +67,7 @@ func Tables() []TableInfo {
 		{ECMP, "ecmp", "which of several next hops of a route"},
 		{Resolve, "resolve", "looks up the next hop in the egress network"},
 		{Request, "request", "found → its MAC is the destination, and l2 switches the packet; not found → the controller holds the packet and searches"},
+		{Controller, "controller", "to the controller, by reason, through the reason's meter"},
 		{Flood, "flood", "the network's group: every port of it but the ingress port"},
 		{Deliver, "deliver", "egress port key → port, with the trunk's VLAN tag"},
 		{Bindings, "bindings", "(network, VLAN, address) → MAC. Reached by resubmit. One flow per binding"},
@@ -157,6 +160,12 @@ const (
 	flagDiffer
 	flagAddress
 	flagLong
+)
+
+// Beside the flags stands the reason of a punt that is on its way.
+const (
+	reasonOfs  = 16
+	reasonBits = 4
 )
 
 // Bits of the found register above the MAC.
