@@ -2,11 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
@@ -35,9 +38,9 @@ type punt struct {
 	frame   int
 }
 
-// What the flags register holds: in the table search, that the operands of
-// compare, which are the sender's address and the target's, differ; in the table
-// punt, that the sender states an address, and that nothing is known of it.
+// What the flags register holds besides the reason: at a search, that the operands
+// of compare, which are the sender's address and the target's, differ; at a copy,
+// that the sender states an address, and that nothing is known of it.
 const (
 	flagsSearch = 1 << 4
 	flagsLearn  = 1 << 5
@@ -58,6 +61,7 @@ func newPunt(reason pipeline.Reason) punt {
 		registers = registers[:6] // compare comes after learn
 		flags = flagsLearn
 	}
+	flags |= uint32(reason) << 16
 	metadata := openflow.Match{}.U32(openflow.InPort, marker(8)).U64(openflow.Metadata, network).U32(openflow.Reg8, flags)
 	for i, r := range registers {
 		if r != nil {
@@ -87,13 +91,13 @@ func newPunt(reason pipeline.Reason) punt {
 	return p
 }
 
-// puntFlow finds the flow that punts for a reason, as the pipeline makes it. Those
-// that match a protocol are for probes, which hosts here don't send.
+// puntFlow finds the flow that punts for a reason, as the pipeline makes it. Where
+// each port has one it is that of port 1: the controller does not look at it.
 func puntFlow(reason pipeline.Reason) (table uint8, cookie uint64) {
-	for _, f := range pipeline.NewProgram(intent.Default()).Base(nil).Flows {
-		if _, _, ok := f.Match.Get(openflow.EthType); ok {
-			continue
-		}
+	port := fabric.Attachment{Network: network, Key: binding.NewPortKey(1, 0), Port: 1, Name: "p1"}
+	flows := pipeline.NewProgram(intent.Default()).Base([]fabric.Attachment{port}).Flows
+	slices.SortFunc(flows, func(a, b openflow.FlowMod) int { return cmp.Compare(a.TableID, b.TableID) })
+	for _, f := range flows {
 		for _, a := range f.Instructions.Apply {
 			if c, ok := a.(openflow.Controller2); ok && bytes.Equal(c.Userdata, []byte{byte(reason)}) {
 				return f.TableID, f.Cookie

@@ -17,7 +17,7 @@ import (
 // sends for the same frame with isat's flows.
 func TestPuntsAreThoseOfOpenVSwitch(t *testing.T) {
 	h := hosts{count: 8, switches: 1, ports: 2}
-	asker, target := 3, 6
+	asker, target := 2, 5 // the asker is behind port 1
 	at, mac, sender, wanted := h.port(asker), h.mac(asker), h.ip(asker), h.ip(target)
 
 	s := ovstest.Start(t, h.ports)

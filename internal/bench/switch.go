@@ -195,6 +195,8 @@ func (f *fakeSwitch) dump(xid uint32, m *openflow.MultipartRequest) error {
 		body = &openflow.GroupDescReply{}
 	case openflow.MultipartMeterConfig:
 		body = &openflow.MeterConfigReply{}
+	case openflow.MultipartMeter:
+		body = &openflow.MeterStatsReply{}
 	default:
 		return fmt.Errorf("multipart request %v from the controller, which this switch does not know", kind)
 	}

@@ -47,6 +47,8 @@ type Core struct {
 	holds    *resolve.Holds
 	silenced map[binding.Key]int64 // until when switches drop what is for a next hop
 	limited  map[binding.Key]int64 // when a packet of a rate limit went on last
+	sponged  map[binding.Key]int64 // until when an address is answered for that nobody has
+	pacing   pacing                // of the requests of searches
 	errors   bucket                // of ICMP errors of the core's own
 	leases   []byte                // the flow-mods that renew leased flows
 	encoded  []byte                // scratch space of spread
@@ -92,6 +94,8 @@ func New(config Config, in *intent.Intent) *Core {
 		holds:    resolve.NewHolds(config.Hold),
 		silenced: make(map[binding.Key]int64),
 		limited:  make(map[binding.Key]int64),
+		sponged:  make(map[binding.Key]int64),
+		pacing:   pacing{queued: make(map[binding.Key]bool)},
 		errors:   bucket{rate: errorsPerSecond},
 	}
 	if !config.Start.IsZero() {
@@ -177,6 +181,7 @@ func (c *Core) tick() {
 	for _, e := range ends {
 		c.searchFailed(e)
 	}
+	c.tickPacing()
 	c.heldTooLong(c.holds.Tick(c.now))
 	c.tickAlarms()
 	c.tickQuestions()
@@ -209,6 +214,9 @@ func (c *Core) Next() (time.Time, bool) {
 	}
 	if t, waits := c.moverAlarms.Next(); waits {
 		earlier(t)
+	}
+	if c.pacing.waits(usual) {
+		earlier(c.pacing.next(c.now))
 	}
 	if c.toAsk.len() > 0 {
 		earlier(c.asking.next(c.now))

@@ -16,24 +16,31 @@ import (
 // and what it counts.
 type counters struct {
 	punts        [16]uint64 // by pipeline.Reason
-	malformed    [packet.NumReasons]uint64
-	stations     [16]uint64 // by binding.Verdict
-	bindings     [16]uint64 // by binding.Verdict
-	teaching     [16]uint64 // by resolve.Teaching
-	answering    [16]uint64 // by resolve.Answering
-	asking       [16]uint64 // by resolve.Asking
-	stray        uint64
-	solicits     uint64
-	flooded      uint64
-	directed     uint64
-	released     uint64
-	probes       uint64
-	refreshes    uint64
-	idleStations uint64
-	decisions    [numDecisions]uint64
-	unanswered   uint64
-	forgotten    uint64
-	switchErrors uint64
+	puntsDropped [16]uint64 // likewise
+	// By the meters of ports.
+	puntsDroppedPort uint64
+	malformed        [packet.NumReasons]uint64
+	stations         [16]uint64 // by binding.Verdict
+	bindings         [16]uint64 // by binding.Verdict
+	teaching         [16]uint64 // by resolve.Teaching
+	answering        [16]uint64 // by resolve.Answering
+	asking           [16]uint64 // by resolve.Asking
+	stray            uint64
+	solicits         uint64
+	flooded          uint64
+	directed         uint64
+	released         uint64
+	late             uint64
+	paced            uint64
+	sponged          uint64
+	spongeFull       uint64
+	probes           uint64
+	refreshes        uint64
+	idleStations     uint64
+	decisions        [numDecisions]uint64
+	unanswered       uint64
+	forgotten        uint64
+	switchErrors     uint64
 
 	held           uint64
 	resumed        uint64
@@ -69,6 +76,10 @@ func (n *counters) puntMetrics() []view.Metric {
 	return []view.Metric{
 		family("isat_punts_total", "punt", "packets that switches sent to the controller and the core handled", "reason",
 			pipeline.Reasons(), n.punts[:]),
+		family("isat_punts_metered_total", "punt-metered",
+			"packets that switches did not send to the controller because the meter of their reason was full", "reason",
+			pipeline.Reasons(), n.puntsDropped[:]),
+		view.Count("isat_punts_metered_by_ports_total", "punt-metered-port", "likewise because the meter of their port was full", n.puntsDroppedPort),
 		view.Count("isat_punts_stray_total", "punt-stray", "of the punts, those from a place that is in no network any more", n.stray),
 		family("isat_malformed_frames_total", "malformed", "frames dropped because they break a rule of their standard", "reason",
 			span(packet.ReasonNone+1, packet.Reason(packet.NumReasons-1)), n.malformed[:]),
@@ -78,13 +89,18 @@ func (n *counters) puntMetrics() []view.Metric {
 
 // limitMetrics are what verdicts say of limits, once more by limit.
 func (n *counters) limitMetrics() []view.Metric {
+	var dropped uint64
+	for _, count := range n.puntsDropped {
+		dropped += count
+	}
 	return []view.Metric{
 		view.CountBy("isat_limit_refused_total", "", "what was refused because a limit was reached, by the limit's key in the intent", "limit",
 			[]string{"bindings", "bindingsPerNetwork", "bindingsPerPort", "stations", "stationsPerPort",
-				"parked", "unresolvedPerPort", "unresolvedPerNetwork"},
+				"parked", "unresolvedPerPort", "unresolvedPerNetwork", "parkedTime", "searchesPerSecond", "puntsPerPort", "puntsPerReason"},
 			n.bindings[binding.RefusedTotal], n.bindings[binding.RefusedNetwork], n.bindings[binding.RefusedPort],
 			n.stations[binding.RefusedTotal], n.stations[binding.RefusedPort],
-			n.asking[resolve.RefusedParked], n.asking[resolve.RefusedPort], n.asking[resolve.RefusedNet]),
+			n.asking[resolve.RefusedParked], n.asking[resolve.RefusedPort], n.asking[resolve.RefusedNet],
+			n.late, n.paced, n.puntsDroppedPort, dropped),
 	}
 }
 
@@ -112,6 +128,10 @@ func (n *counters) searchMetrics() []view.Metric {
 		view.Count("isat_search_requests_total", "search-requests", "requests put on the wire by searches", n.solicits),
 		view.Count("isat_searches_unanswered_total", "search-unanswered", "searches that found nobody", n.unanswered),
 		view.Count("isat_askers_released_total", "search-released", "waiting askers that were answered because the address was found", n.released),
+		view.Count("isat_askers_late_total", "search-late", "askers who were not answered because they had waited too long", n.late),
+		view.Count("isat_search_requests_paced_total", "search-paced", "requests of searches that had to wait for their turn", n.paced),
+		view.Count("isat_sponged_total", "sponged", "addresses that the switches began to answer for though nobody has them", n.sponged),
+		view.Count("isat_sponge_refused_total", "sponge-refused", "addresses that they do not answer for, because there are too many", n.spongeFull),
 		view.Count("isat_floods_total", "flooded", "packet-outs to every port of a network, one per switch", n.flooded),
 		view.Count("isat_directed_requests_total", "directed", "requests that were handed to the owner alone", n.directed),
 		view.Count("isat_probe_requests_total", "probe-requests",

@@ -37,6 +37,7 @@ const (
 	silentPortGone
 	silentSwitchGone
 	silentFlushed
+	silentSponged
 	expiredSilent
 	expiredPlaceGone
 	expiredFlushed
@@ -46,6 +47,7 @@ const (
 	duplicateMoves
 	releasedTime
 	releasedOperator
+	releasedSponge
 	refusedOwner
 	refusedStation
 	refusedConfigured
@@ -90,6 +92,7 @@ var decisions = [numDecisions]decisionInfo{
 	silentPortGone:        {view.EventSilent, "port-gone", "its owner's port is gone"},
 	silentSwitchGone:      {view.EventSilent, "switch-gone", "its owner's switch stayed away"},
 	silentFlushed:         {view.EventSilent, "flushed", "an operator doubts it"},
+	silentSponged:         {view.EventSilent, "sponged", "it is asked for too often, and nobody answers: the switches answer for it, with the sink's MAC"},
 	expiredSilent:         {view.EventExpired, "silent", "its owner was silent for the whole age limit"},
 	expiredPlaceGone:      {view.EventExpired, "place-gone", "its owner's place is gone, and it answered nowhere else"},
 	expiredFlushed:        {view.EventExpired, "flushed", "an operator doubted it, and its owner did not answer"},
@@ -99,6 +102,7 @@ var decisions = [numDecisions]decisionInfo{
 	duplicateMoves:        {view.EventDuplicate, "moves", "it changed its MAC too often: frozen, and not answered (RFC 9161 §3.7)"},
 	releasedTime:          {view.EventReleased, "hold-down", "its time is over"},
 	releasedOperator:      {view.EventReleased, "operator", "an operator cleared it"},
+	releasedSponge:        {view.EventReleased, "sign-of-life", "it was heard, or its network has another sponge: it is answered for with the sink's MAC no more"},
 	refusedOwner:          {view.EventRefused, "owner-answers", "its owner was asked, and answered"},
 	refusedStation:        {view.EventRefused, "place-answers", "its MAC was asked at the old port, and answered"},
 	refusedConfigured:     {view.EventRefused, "configured", "the operator bound it to another MAC"},

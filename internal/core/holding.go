@@ -45,6 +45,7 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 	case resolve.Started:
 		c.solicit(key, asker, 1)
 	case resolve.Silent:
+		c.askedInVain(key)
 		c.silence(key)
 		c.counters.heldUnanswered += uint64(len(c.holds.Take(key)))
 	case resolve.RefusedPort, resolve.RefusedNet:
@@ -113,6 +114,7 @@ func (c *Core) silence(key binding.Key) {
 // heard ends the silence of an address (conformance L4).
 func (c *Core) heard(key binding.Key) {
 	c.searches.SignOfLife(key)
+	c.unsponge(key)
 	until, silenced := c.silenced[key]
 	if !silenced {
 		return

@@ -296,9 +296,15 @@ func (c *Core) setRules(before *intent.Intent) {
 	l := c.intent.Limits
 	c.table.SetLimits(binding.Limits{Bindings: l.Bindings, BindingsPerNetwork: l.BindingsPerNetwork, BindingsPerPort: l.BindingsPerPort,
 		Stations: l.Stations, StationsPerPort: l.StationsPerPort})
+	searches := c.config.Search
+	searches.ParkedPerTarget, searches.ParkedTime = l.Parked, int64(l.ParkedTime)
+	searches.UnresolvedPerPort, searches.UnresolvedPerNet = l.UnresolvedPerPort, l.UnresolvedPerNetwork
+	c.searches.SetLimits(searches)
+	c.pacing.rate = int64(l.SearchesPerSecond)
 	c.asking.rate, c.announcing.rate = int64(l.ProbesPerSecond), int64(l.AnnouncementsPerSecond)
 	if before != nil {
 		c.rewatch(before)
+		c.setSponges(before)
 	}
 }
 

@@ -210,23 +210,9 @@ func (c *Core) search(key binding.Key, asker resolve.Asker, probe bool) {
 		c.solicit(key, asker, 1)
 	case resolve.Spread:
 		c.flood(key.Segment, asker)
+	case resolve.Silent:
+		c.askedInVain(key)
 	}
-}
-
-// solicit puts one request of a search on the wire. The first goes to a stale
-// owner alone, if there is one (RFC 6085); the others to everybody.
-func (c *Core) solicit(key binding.Key, asker resolve.Asker, try int) {
-	c.counters.solicits++
-	if b := c.table.Lookup(key); try == 1 && b != nil && b.State == binding.Stale && asker.At != (binding.Location{}) {
-		if c.direct(b, asker) {
-			return
-		}
-	}
-	if asker.ToAll() {
-		c.floodEverywhere(key.Segment, asker.Frame)
-		return
-	}
-	c.flood(key.Segment, asker)
 }
 
 // direct hands the asker's own frame to the owner of an address alone.
@@ -256,7 +242,8 @@ func (c *Core) released(b *binding.Binding) {
 // whom the owner has just answered itself.
 func (c *Core) release(key binding.Key, answered packet.MAC) {
 	c.resume(key)
-	found, ok := c.searches.Found(key)
+	found, ok := c.searches.Found(c.now, key)
+	c.counters.late += uint64(found.Late)
 	if !ok {
 		return
 	}

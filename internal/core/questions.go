@@ -31,8 +31,7 @@ func (e Question) apply(c *Core) {
 	c.waiting[key] = append(c.waiting[key], e.ID)
 	frame := ownRequest(key, packet.Broadcast)
 	if c.searches.Insist(c.now, key, frame) == resolve.Started {
-		c.counters.solicits++
-		c.floodEverywhere(key.Segment, frame)
+		c.solicit(key, resolve.Asker{Frame: frame}, 1)
 	}
 }
 

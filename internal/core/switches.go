@@ -44,6 +44,7 @@ type switchState struct {
 	out         []byte                           // messages to be sent
 	lease       int64                            // when the leased flows are renewed
 	renewals    uint64
+	metered     map[uint32]uint64 // what its meters have dropped
 	sync        view.Sync
 	lastError   string
 }
@@ -93,6 +94,7 @@ func (e SwitchUp) apply(c *Core) {
 	sw.attach(c.intent, c.program)
 	c.findUplinks(sw)
 	c.forgetUnattached(sw)
+	sw.metered = make(map[uint32]uint64)
 	sw.out = nil // what that would delete, the comparison finds
 	memory := pipeline.Remember(e.Dump.Flows)
 	restored := c.restore(sw, memory)
@@ -276,6 +278,7 @@ func (c *Core) renew(sw *switchState) {
 	sw.out = append(sw.out, c.leases...)
 	sw.lease = c.now + int64(pipeline.LeaseRenewSeconds*time.Second)
 	sw.renewals++
+	sw.askMeters()
 }
 
 func (e SwitchDown) apply(c *Core) {

@@ -205,6 +205,7 @@ func (w *world) change(sw *modelSwitch, m openflow.Message) {
 			w.fail("switch %d refuses command %d for meter %d, which it has: %v", sw.ID, m.Command, m.ID, have)
 		}
 		sw.meters[m.ID] = *m
+	case *openflow.MultipartRequest: // of its meters, which drop nothing
 	default:
 		w.fail("switch %d gets a %v", sw.ID, m.Type())
 	}
@@ -437,6 +438,10 @@ func (w *world) answer(sw *modelSwitch, s *resolve.Subject, key binding.Key, at 
 	own, _ := pipeline.OwnerFlow(&binding.Binding{Key: key, MAC: s.Frame.Src})
 	found, _ := pipeline.BindingFlow(&binding.Binding{Key: key, State: binding.Reachable})
 	have, known := sw.flows[found.Key()]
+	if !known && !s.IsProbe() {
+		sponge := pipeline.SpongeFlow(key, packet.MAC{})
+		have, known = sw.flows[sponge.Key()]
+	}
 	_, search := sw.leased(pipeline.Search)
 	switch {
 	case sw.has(own):

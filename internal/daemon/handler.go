@@ -220,6 +220,12 @@ func (d *daemon) Message(s *ofconn.Session, _ uint32, m openflow.Message) {
 		}
 		return
 	}
+	if reply, ok := m.(*openflow.MultipartReply); ok {
+		if meters, ok := reply.Body.(*openflow.MeterStatsReply); ok {
+			d.tell(core.Metered{Switch: s.DatapathID(), Meters: meters.Meters})
+		}
+		return
+	}
 	e, ok := m.(*openflow.Error)
 	if !ok {
 		return

@@ -2,6 +2,7 @@ package flowsim_test
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/isat-sdn/isat/internal/flowsim/ovstest"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
 	"github.com/isat-sdn/isat/packet"
@@ -81,6 +83,32 @@ func TestProbesWithoutController(t *testing.T) {
 		{"P3 an ARP probe is flooded", 5, probe, want{ports: []uint32{4}}},
 		{"N7 a DAD probe is flooded", 5, dad, want{ports: []uint32{4}}},
 		{"R3 a request is dropped", 5, asks(green5, "10.1.0.99").frame(), want{}},
+	})
+}
+
+// TestSponge asks for addresses that nobody has and that are answered for: the sink is told, but
+// never to whoever wants the address for itself, and what is sent to the sink ends. A binding counts
+// for more.
+//
+// conformance: P2, P3, N6, N7, L4
+func TestSponge(t *testing.T) {
+	w := ovstest.Worlds()[0]
+	w.Text = "kind: network\nname: default\nsponge: {}\n"
+	for _, ip := range []string{"10.0.0.99", "10.1.0.99", "fe80::99", "10.0.0.2"} {
+		w.Sponged = append(w.Sponged, netip.MustParseAddr(ip))
+	}
+	b := newBoth(t, w)
+	h1, h2, sink := w.Host("h1"), w.Host("h2"), ovstest.Host{MAC: intent.SpongeMAC}
+	probe, dad := asks(h1, "10.0.0.99").change(func(q *question) { q.arp.SPA = [4]byte{} }).frame(),
+		solicits(h1, "fe80::99").change(func(q *question) { q.nd.src, q.nd.options = [16]byte{}, nil }).frame()
+	search := want{punts: []pipeline.Reason{pipeline.ReasonSearch}}
+	runCases(t, b, []testCase{
+		{"L4 a request is answered", 1, asks(h1, "10.0.0.99").frame(), want{ports: []uint32{1}, frame: answer(asks(h1, "10.0.0.99"), sink)}},
+		{"L4 an NS is answered", 1, solicits(h1, "fe80::99").frame(), want{ports: []uint32{1}, frame: advert(solicits(h1, "fe80::99"), sink, 0x60000000)}},
+		{"P2 a probe is not", 1, probe, search},
+		{"N6 a DAD probe is not", 1, dad, search},
+		{"a binding counts for more", 1, asks(h1, "10.0.0.2").frame(), want{ports: []uint32{1}, frame: answer(asks(h1, "10.0.0.2"), h2)}},
+		{"what is sent to the sink ends", 1, towards(sink, asks(h1, "10.0.0.99")), want{}},
 	})
 }
 

@@ -288,6 +288,21 @@ func RefusedFlow(nextHop binding.Key, from binding.PortKey) openflow.FlowMod {
 	return f
 }
 
+// SpongeSeconds is how long the switches answer for an address that nobody has
+// before it is searched again.
+const SpongeSeconds = 300
+
+// SpongeFlow answers for an address that nobody has with the sink's MAC. A
+// binding's flow stands above it.
+func SpongeFlow(key binding.Key, sink packet.MAC) openflow.FlowMod {
+	f := newFlow(Bindings, spongePriority, keyMatch(key), []openflow.Action{set(fieldFound, foundBit|spongeBit|sink.Uint64())}, noTable)
+	f.Cookie = cookie(Bindings, kindSponge, key.Network)
+	f.HardTimeout = SpongeSeconds
+	return f
+}
+
+const spongePriority = 5
+
 // silentPriority is between that of known next hops and that of unknown ones.
 const silentPriority = 15
 

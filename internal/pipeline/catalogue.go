@@ -18,6 +18,7 @@ const (
 	FlowStation FlowKind = "station" // that a sender is on its port
 	FlowForward FlowKind = "forward" // where a MAC is
 	FlowSilent  FlowKind = "silent"  // a next hop that does not answer
+	FlowSponge  FlowKind = "sponge"  // an address that nobody has
 	FlowGone    FlowKind = "gone"    // isat's, and not wanted any more
 	FlowForeign FlowKind = "foreign" // not isat's
 )
@@ -68,6 +69,8 @@ func (c *Catalogue) Kind(table uint8, priority uint16, cookie uint64) (kind Flow
 		}
 	case object == kindSilent:
 		return FlowSilent, 0
+	case object == kindSponge:
+		return FlowSponge, 0
 	case object == kindStation && Table(table) == L2:
 		return FlowForward, 0
 	case object == kindStation:
@@ -110,6 +113,8 @@ func (k FlowKind) doc(cookie uint64) string {
 		return "station: frames for it go to its port"
 	case FlowSilent:
 		return "nobody answers for this next hop: not searched until the flow expires"
+	case FlowSponge:
+		return "nobody has the address, and it is asked for too often: answered with the sink's MAC until the flow expires"
 	case FlowGone:
 		return "isat's own, and not wanted any more"
 	case FlowForeign:

@@ -68,7 +68,7 @@ func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
 		if have[f.Key()] != f {
 			continue
 		}
-		if kind, _, own := ownCookie(f.Cookie); own && kind == kindSilent {
+		if kind, _, own := ownCookie(f.Cookie); own && (kind == kindSilent || kind == kindSponge) {
 			continue // goes by itself
 		}
 		out.Removed++

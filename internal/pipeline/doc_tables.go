@@ -106,7 +106,8 @@ func exampleRules() []Rule {
 	edge := fabric.Attachment{Network: 100, Key: binding.NewPortKey(1, 0), Port: 1, Name: "p1"}
 	trunk := fabric.Attachment{Network: 100, Key: binding.NewPortKey(4, 10), Port: 4, Name: "p4@10"}
 	network := intent.Network{Name: "blue", Number: 100, Unknown: intent.Drop,
-		Subnets: []intent.Subnet{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}}}
+		Subnets: []intent.Subnet{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}},
+		Sponge:  &intent.Sponge{Asked: intent.DefaultAsked, MAC: intent.SpongeMAC}}
 	r := newRouter(&intent.Router{Name: "r1", Number: 7, Interfaces: []intent.Interface{{
 		Network: "blue", NetworkNumber: 100, MAC: packet.MAC{0x02, 0, 0, 0, 1, 1},
 		Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/16"), netip.MustParsePrefix("2001:db8:1::1/64")},
@@ -144,6 +145,7 @@ func writeDirect(b *strings.Builder) {
 			add(f, host.String()+" owns "+address)
 		}
 		add(SilentFlow(key, 2), "nobody answers for "+address+": what is routed to it is dropped for 2 s")
+		add(SpongeFlow(key, intent.SpongeMAC), "nobody has "+address+", which is asked for too often: the sponge answers")
 		add(RefusedFlow(key, binding.NewPortKey(1, 0)), "port 1 has too many searches under way for one for "+address)
 	}
 }

@@ -171,7 +171,7 @@ func isClause(f *openflow.FlowMod) bool {
 
 // networkRules are what a network needs on a switch that has ports of it.
 func networkRules(n *intent.Network, groups int) []Rule {
-	rules := slices.Concat(floodRules(n, groups), searchNetworkRules(n), learnNetworkRules(n))
+	rules := slices.Concat(floodRules(n, groups), searchNetworkRules(n), l2SpongeRules(n), learnNetworkRules(n))
 	for _, subnet := range n.Subnets {
 		if broadcast, ok := subnet.Broadcast(); ok {
 			rules = append(rules, answerSubnetRule(n.Name, broadcast))

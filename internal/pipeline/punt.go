@@ -127,6 +127,11 @@ func pausedReason(acts []openflow.Action) (Reason, bool) {
 // reasons.
 const portMeters = 1 << 16
 
+// MeterReason is the reason that a meter is of; one of a port is of none.
+func MeterReason(id uint32) (Reason, bool) {
+	return Reason(id), id != 0 && id < uint32(len(reasonNames))
+}
+
 // portMeter is the meter of a port, by its OpenFlow number.
 func portMeter(port uint32) uint32 { return portMeters + port&0xffff }
 

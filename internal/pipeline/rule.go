@@ -55,6 +55,7 @@ const (
 	kindSilent
 	kindBinding
 	kindStation
+	kindSponge
 )
 
 // cookieMagic marks isat's flows, in the top 16 bits of the cookie. Below it

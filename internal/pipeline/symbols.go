@@ -49,6 +49,7 @@ func pipelineFields() []logical.Field {
 		{Name: "reason", OF: fieldFlags, Ofs: reasonOfs, Bits: reasonBits, Doc: "reason of a punt that is on its way, as in userdata"},
 		{Name: "found", OF: fieldFound, Ofs: 63, Bits: 1, Doc: "a lookup in bindings found the address"},
 		{Name: "found.router", OF: fieldFound, Ofs: 62, Bits: 1, Doc: "its owner is a router"},
+		{Name: "found.sponge", OF: fieldFound, Ofs: 61, Bits: 1, Doc: "nobody has the address: the MAC is the sink's"},
 		{Name: "found.mac", OF: fieldFound, Bits: 48, Doc: "its owner's MAC"},
 	}
 }

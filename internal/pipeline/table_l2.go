@@ -1,6 +1,10 @@
 package pipeline
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/isat-sdn/isat/internal/intent"
+)
 
 // l2Rules switch what is no question.
 func l2Rules() []Rule {
@@ -11,6 +15,15 @@ func l2Rules() []Rule {
 		{Priority: 90, Match: mine, Actions: `drop;`, Doc: "isat's MAC takes nothing else"},
 		{Priority: 0, Match: `1`, Actions: `next(flood);`, Doc: "broadcast, multicast and unknown unicast"},
 	})
+}
+
+// l2SpongeRules end the way of what is sent to addresses that nobody has.
+func l2SpongeRules(n *intent.Network) []Rule {
+	if n.Sponge == nil {
+		return nil
+	}
+	return []Rule{{Table: L2, Priority: 5, Match: fmt.Sprintf("network == %q && eth.dst == %s", n.Name, n.Sponge.MAC), Actions: `drop;`,
+		Doc: "the sponge's sink, unless a station has its MAC"}}
 }
 
 // l2InterfaceRules hand frames for a router to it.

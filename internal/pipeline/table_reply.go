@@ -19,6 +19,8 @@ func replyRules() []Rule {
 			Doc: "the asker's own address: everybody may hear it (conformance A7, N6, P4)"},
 		{Priority: 99, Match: `arp && !flags.differ`, Actions: `next(flood);`,
 			Doc: "an announcement, by whomever, is spread (conformance A6, P4)"},
+		{Priority: 98, Match: `found.sponge && (arp.spa == 0.0.0.0 || (nd_ns && ip6.src == ::))`, Actions: `next(search);`,
+			Doc: "whoever wants an address for itself that nobody has is not kept from it (RFC 5227 §2.1.1, RFC 4862 §5.4)"},
 		{Priority: 90, Match: `arp && found`, Doc: "ARP: the request becomes the reply (RFC 826)",
 			Actions: `eth.dst = eth.src; eth.src = found.mac; arp.tha = arp.sha; arp.sha = found.mac; ` +
 				`arp.tpa = arp.spa; arp.spa = key4; arp.op = 2; ` + turnRound},

@@ -142,7 +142,7 @@ var (
 	fieldRouter = openflow.Reg9
 
 	// What a bindings lookup found: the MAC in the low 48 bits, and above it
-	// the bits foundBit and routerBit.
+	// the bits foundBit, routerBit and spongeBit.
 	fieldFound = openflow.XReg5
 
 	fieldKey6 = openflow.XXReg3 // IPv6 key of a lookup
@@ -172,6 +172,7 @@ const (
 const (
 	foundBit  = 1 << 63
 	routerBit = 1 << 62
+	spongeBit = 1 << 61
 	macMask   = 1<<48 - 1
 )
 

@@ -15,6 +15,7 @@ type Limits struct {
 	Tries             int   // requests per search; default 3 (RFC 4861 §10, MAX_MULTICAST_SOLICIT)
 	Interval          int64 // nanoseconds between requests for one target; default 1 s (RFC 1122 §2.3.2.1)
 	ParkedPerTarget   int   // default 64
+	ParkedTime        int64 // nanoseconds for which an asker waits; default 2 s
 	UnresolvedPerPort int   // searches that one port may have under way; default 64 (RFC 6583)
 	UnresolvedPerNet  int   // likewise per network; default 256
 	SilentMin         int64 // nanoseconds for which an address is silent first; default 1 s
@@ -39,6 +40,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Tries, 3)
 	def64(&l.Interval, second)
 	def(&l.ParkedPerTarget, 64)
+	def64(&l.ParkedTime, 2*second)
 	def(&l.UnresolvedPerPort, 64)
 	def(&l.UnresolvedPerNet, 256)
 	def64(&l.SilentMin, second)
@@ -56,6 +58,7 @@ type Asker struct {
 	// Everywhere says that Frame is a question of isat's own, which goes to
 	// every switch, and that no answer is waited for: a router asks.
 	Everywhere bool
+	since      int64 // when it asked last
 }
 
 func (a Asker) placeless() bool { return a.At == binding.Location{} }
@@ -104,7 +107,8 @@ type End struct {
 
 // Found is a search that a binding ended.
 type Found struct {
-	Askers []Asker
+	Askers []Asker // but for those who waited too long
+	Late   int     // how many those were
 	Sent   int
 	Began  int64
 }
@@ -131,7 +135,13 @@ type silence struct {
 	until int64
 	span  int64
 	fails int
+	// How often it was asked for since a time, at most a minute ago.
+	asked int
+	since int64
 }
+
+// askedSpan is the time within which requests for a silent address are counted.
+const askedSpan = 60 * second
 
 type prober struct {
 	key binding.Key
@@ -160,6 +170,12 @@ func NewSearches(limits Limits) *Searches {
 	}
 }
 
+// SetLimits changes the limits. What is under way goes on.
+func (s *Searches) SetLimits(limits Limits) { s.limits = limits.withDefaults() }
+
+// Searching says whether a search for the address is under way.
+func (s *Searches) Searching(key binding.Key) bool { return s.active[key] != nil }
+
 // Counts of what is remembered: searches, parked askers, silent addresses.
 func (s *Searches) Counts() (searches, parked, silent int) {
 	for _, q := range s.active {
@@ -181,6 +197,8 @@ func (s *Searches) CountsIn(network uint32) (searches, silent int) {
 // Ask takes the question of an asker. On Started the caller sends the asker's
 // frame; retries come from Tick.
 func (s *Searches) Ask(now int64, key binding.Key, asker Asker) Asking {
+	asker.since = now
+	s.countAsked(now, key)
 	if q := s.active[key]; q != nil {
 		return s.join(q, asker)
 	}
@@ -196,6 +214,23 @@ func (s *Searches) Ask(now int64, key binding.Key, asker Asker) Asking {
 	s.start(now, key, asker)
 	return Started
 }
+
+// countAsked counts a request for an address that nobody answered for.
+func (s *Searches) countAsked(now int64, key binding.Key) {
+	quiet, ok := s.silent[key]
+	if !ok {
+		return
+	}
+	if now-quiet.since >= askedSpan {
+		quiet.since, quiet.asked = now, 0
+	}
+	quiet.asked++
+	s.silent[key] = quiet
+}
+
+// Asked says how often an address was asked for within a minute since nobody
+// answered for it.
+func (s *Searches) Asked(key binding.Key) int { return s.silent[key].asked }
 
 // Insist starts or joins a search whatever was found before: the operator
 // asks. The asker has no place, and gets no packet.
@@ -271,15 +306,24 @@ func (s *Searches) Relay(now int64, key binding.Key, asker Asker) Asking {
 }
 
 // Found ends the search for an address that has been learned, and clears its
-// silence: any sign of life does (conformance L4).
-func (s *Searches) Found(key binding.Key) (Found, bool) {
+// silence: any sign of life does (conformance L4). Who asked too long ago has given
+// up, or has asked again, and waits no more.
+func (s *Searches) Found(now int64, key binding.Key) (Found, bool) {
 	delete(s.silent, key)
 	q := s.active[key]
 	if q == nil {
 		return Found{}, false
 	}
 	s.end(q)
-	return Found{Askers: q.askers, Sent: q.sent, Began: q.began}, true
+	found := Found{Sent: q.sent, Began: q.began}
+	for _, a := range q.askers {
+		if !a.ToAll() && now-a.since > s.limits.ParkedTime {
+			found.Late++
+			continue
+		}
+		found.Askers = append(found.Askers, a)
+	}
+	return found, true
 }
 
 // SignOfLife clears the silence of an address that was heard, even if not well

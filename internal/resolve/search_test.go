@@ -93,11 +93,11 @@ func TestFoundReleasesAskers(t *testing.T) {
 		t.Errorf("one too many: %v", got)
 	}
 	s.Tick(second)
-	found, ok := s.Found(key)
+	found, ok := s.Found(0, key)
 	if !ok || len(found.Askers) != 3 || found.Sent != 2 || found.Began != 0 || string(found.Askers[0].Frame) != "newer" {
 		t.Errorf("found: %+v, %v", found, ok)
 	}
-	if _, ok := s.Found(key); ok {
+	if _, ok := s.Found(0, key); ok {
 		t.Error("found twice")
 	}
 	if _, ok := s.Next(); ok {
@@ -141,7 +141,7 @@ func TestUnresolvedLimits(t *testing.T) {
 	if searches, silent := s.CountsIn(1); searches != 5 || silent != 0 {
 		t.Errorf("network 1 has %d searches, %d silent", searches, silent)
 	}
-	if _, ok := s.Found(target(0)); !ok {
+	if _, ok := s.Found(0, target(0)); !ok {
 		t.Error("not found")
 	}
 	if got := s.Ask(0, target(3), asker(1)); got != Started {
@@ -183,7 +183,7 @@ func TestSilence(t *testing.T) {
 	if got := s.Ask(now, key, asker(1)); got != Started {
 		t.Errorf("after a sign of life: %v", got)
 	}
-	if _, ok := s.Found(key); !ok || len(s.silent) != 0 {
+	if _, ok := s.Found(0, key); !ok || len(s.silent) != 0 {
 		t.Errorf("found: %v, silent %d", ok, len(s.silent))
 	}
 }
@@ -333,7 +333,7 @@ func TestSearchesKeepTheirPromises(t *testing.T) {
 			"relay": func(t *rapid.T) { s.Relay(now, targets.Draw(t, "key"), askers.Draw(t, "asker")) },
 			"found": func(t *rapid.T) {
 				key := targets.Draw(t, "key")
-				s.Found(key)
+				s.Found(0, key)
 				delete(sent, key)
 			},
 			"forget": func(t *rapid.T) {

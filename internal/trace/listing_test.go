@@ -86,7 +86,7 @@ func TestListingLines(t *testing.T) {
 		"rule guard 1005 tcp.dst == 23 => drop; # policy \"no-telnet\"a policy of the operator 1 1\n",
 		"foreign classify 7 in_port=4 => output:1 # not isat's 1 0\n",
 		"gone classify 8 in_port=4 => output:1 # isat's own, and not wanted any more 1 0\n",
-		`binding bindings 10 network == "b" && network.vlan == 0 && key4 == 10.2.0.3 => found = 1; found.router = 0; found.mac = 02:00:00:00:00:03; # binding (static): who has the address 1 0`,
+		`binding bindings 10 network == "b" && network.vlan == 0 && key4 == 10.2.0.3 => found = 1; found.router = 0; found.sponge = 0; found.mac = 02:00:00:00:00:03; # binding (static): who has the address 1 0`,
 		`owner owners 10 network == "a" && network.vlan == 0 && key6 == 2001:db8:1::2 && owner.mac == 02:00:00:00:00:01 => flags.owner = 1; flags.stale = 0; flags.router = 0; # binding (arp)`,
 		`station stations 10 network == "b" && network.vlan == 0 && inport == "p3@20" && eth.src == 02:00:00:00:00:03 => flags.station = 1;`,
 		`forward l2 10 network == "b" && network.vlan == 0 && eth.dst == 02:00:00:00:00:03 => outport = "p3@20"; output;`,

@@ -9,7 +9,7 @@ type Flow struct {
 	Priority uint16 `json:"priority" doc:"The highest that matches wins"`
 	Match    string `json:"match" doc:"Which packets it takes, in the language of logical flows"`
 	Actions  string `json:"actions" doc:"What it does with them"`
-	Kind     string `json:"kind" enum:"rule,binding,owner,station,forward,silent,gone,foreign" doc:"rule: a logical flow; binding, owner, station, forward: one of a host; silent: a next hop that does not answer; gone: isat's and not wanted any more; foreign: not isat's"`
+	Kind     string `json:"kind" enum:"rule,binding,owner,station,forward,silent,sponge,gone,foreign" doc:"rule: a logical flow; binding, owner, station, forward: one of a host; silent: a next hop that does not answer; sponge: an address that nobody has, and that is answered for; gone: isat's and not wanted any more; foreign: not isat's"`
 	Owner    string `json:"owner,omitempty" doc:"What in the intent it is there for, such as policy \"x\""`
 	Doc      string `json:"doc,omitempty" doc:"What it is for"`
 	Flows    int    `json:"flows" doc:"OpenFlow flows that it is on the switch"`

@@ -149,7 +149,7 @@ type Explanation struct {
 	IP      string   `json:"ip" doc:"The address in question"`
 	Binding *Binding `json:"binding,omitempty" doc:"The binding, if there is one"`
 	Facts   []Fact   `json:"facts" nullable:"false" doc:"What is known, in the order of weight"`
-	Outcome string   `json:"outcome" doc:"What a request for the address meets now" enum:"answered,searched,directed,flooded,dropped,joined,silent,ignored"`
+	Outcome string   `json:"outcome" doc:"What a request for the address meets now" enum:"answered,searched,directed,flooded,dropped,joined,silent,sponged,ignored"`
 	Why     string   `json:"why" doc:"The reason for the outcome, one line"`
 }
 

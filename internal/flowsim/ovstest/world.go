@@ -18,6 +18,8 @@ type World struct {
 	Text  string // the intent
 	Ports int
 	Hosts []Host
+	// Sponged are addresses of the default network that nobody has, and that are answered for.
+	Sponged []netip.Addr
 }
 
 // Host is a station with its addresses. A Port of 0 makes it a host of elsewhere: it has bindings,
@@ -106,6 +108,10 @@ func (w World) Flows(t testing.TB) []openflow.FlowMod {
 	out := w.Base(t).Flows
 	for _, h := range w.Hosts {
 		out = append(out, h.flows()...)
+	}
+	for _, ip := range w.Sponged {
+		key := binding.NewKey(binding.Segment{Network: intent.DefaultNumber}, ip)
+		out = append(out, pipeline.SpongeFlow(key, intent.SpongeMAC))
 	}
 	return out
 }

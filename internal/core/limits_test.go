@@ -1,0 +1,67 @@
+package core
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// What meters of a switch drop is counted by reason, and for all ports together,
+// from when the switch tells of a meter first.
+func TestMetersAreCounted(t *testing.T) {
+	w := newWorld(intent.Default(), Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)
+	w.step(w.connect(w.addSwitch(1, "s1")))
+	tell := func(dropped ...uint64) {
+		e := Metered{Switch: 1}
+		for i, id := range []uint32{uint32(pipeline.ReasonSearch), 1<<16 + 1, 1<<16 + 2} {
+			e.Meters = append(e.Meters, openflow.MeterStats{ID: id, Bands: []openflow.Counter{{Packets: dropped[i]}}})
+		}
+		w.step(e, Metered{Switch: 1, Meters: []openflow.MeterStats{{ID: 7}}}, Metered{Switch: 9})
+	}
+	tell(100, 100, 100)
+	tell(103, 110, 120)
+	tell(103, 111, 5) // the last one was made anew
+	counters := w.core.Counters()
+	if search, port := counters["punt-metered-search"], counters["punt-metered-port"]; search != 3 || port != 10+20+1+5 {
+		t.Errorf("%d for search and %d for ports: want 3 and 36", search, port)
+	}
+}
+
+// A search that is over takes no turn from those that wait (conformance: L1).
+func TestPacingSkipsWhatIsOver(t *testing.T) {
+	in := intent.Default()
+	in.Limits.SearchesPerSecond = 4
+	w := newWorld(in, Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)
+	c := w.core
+	c.now = int64(1e18)
+	key := func(n byte) binding.Key {
+		return binding.NewKey(binding.Segment{Network: 1}, netip.AddrFrom4([4]byte{10, 0, 0, n + 1}))
+	}
+	for n := range byte(20) {
+		c.search(key(n), resolve.Asker{At: binding.Location{Switch: 1, Port: 1}, MAC: hostMAC(1)}, false)
+	}
+	if n := len(c.pacing.queues[usual]); n != 16 || c.counters.solicits != 4 || c.counters.paced != 16 {
+		t.Fatalf("%d wait, %d are on the wire, %d were counted: want 16, 4 and 16", n, c.counters.solicits, c.counters.paced)
+	}
+	for n := range byte(8) {
+		c.searches.Found(c.now, key(4+2*n)) // every other one of those that wait
+	}
+	c.now += int64(1e9)
+	c.tickPacing()
+	if c.counters.solicits != 8 {
+		t.Errorf("%d are on the wire: want 4 more", c.counters.solicits)
+	}
+	for _, q := range c.pacing.queues[usual] {
+		if !c.pacing.queued[q.Key] {
+			t.Errorf("%v waits, and is not known to", q.Key)
+		}
+	}
+	if len(c.pacing.queued) != len(c.pacing.queues[usual]) {
+		t.Errorf("%d are known to wait, %d do", len(c.pacing.queued), len(c.pacing.queues[usual]))
+	}
+}
