@@ -59,7 +59,7 @@ func Tables() []TableInfo {
 		{ReplyND, "reply-nd", "an NS with nothing but a source link-layer option becomes an NA; any other goes to the controller, or to the owner itself"},
 		{ReplyNDEnd, "reply-nd-end", "the fields that exist only once the packet is an NA"},
 		{Search, "search", "unknown target: to the controller, which asks the wire. The flow is leased: without a controller it expires and the request is flooded"},
-		{Police, "police", "what a port makes the switch send to the controller passes the port's own meter, so that a flood from one port costs the others nothing. Reached by resubmit"},
+		{Police, "police", "what a port makes the switch send to the controller passes the port's own meter, so that a flood from one port takes nothing of what the others may send. Reached by resubmit"},
 		{L2, "l2", "known MAC → its port; a router's MAC → admission; everything else → flood"},
 		{Admission, "admission", "which router is the packet for, and by which of its interfaces does it come in"},
 		{IPInput, "ip-input", "what a router answers itself, and what it does not forward"},
