@@ -24,18 +24,22 @@ const (
 	ReasonHold                           // paused: the next hop is not known
 	ReasonRateLimit                      // paused: may go on once a second for an address
 	ReasonCompose                        // a copy, of which another packet is to be made
+	ReasonRefused                        // the packet itself, only to be told and counted: its port may not send it
+	ReasonDHCP                           // a copy: what a DHCP server tells a client
+	ReasonRelease                        // a copy: what a DHCP client tells servers
 )
 
 // Reasons lists every reason.
 func Reasons() []Reason {
 	return []Reason{ReasonLearn, ReasonSearch, ReasonAnswer, ReasonMalformed, ReasonReply,
-		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose}
+		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose, ReasonRefused, ReasonDHCP, ReasonRelease}
 }
 
 var reasonNames = [...]string{
 	ReasonLearn: "learn", ReasonSearch: "search", ReasonAnswer: "answer",
 	ReasonMalformed: "malformed", ReasonReply: "reply", ReasonSolicitation: "solicitation",
 	ReasonHold: "hold", ReasonRateLimit: "rate-limit", ReasonCompose: "compose",
+	ReasonRefused: "refused", ReasonDHCP: "dhcp", ReasonRelease: "release",
 }
 
 func (r Reason) String() string {
@@ -50,8 +54,11 @@ func (r Reason) String() string {
 // and packets that would only go to the controller are dropped.
 func (r Reason) Rate() (perSecond, burst uint32) {
 	switch r {
-	case ReasonMalformed, ReasonSolicitation:
+	case ReasonMalformed, ReasonSolicitation, ReasonRefused:
 		return 100, 100
+	case ReasonDHCP, ReasonRelease:
+		// A meter each: clients, whom nobody trusts, can't take the servers' share.
+		return 500, 500
 	case ReasonCompose:
 		// ICMP errors, whose rate is to be limited (RFC 1812 §4.3.2.8, RFC 4443
 		// §2.4 (f)).

@@ -46,6 +46,8 @@ func pipelineFields() []logical.Field {
 		{Name: "flags.differ", OF: fieldFlags, Ofs: int(flagDiffer), Bits: 1, Doc: "the operands of compare differ"},
 		{Name: "flags.address", OF: fieldFlags, Ofs: int(flagAddress), Bits: 1, Doc: "the sender states an address"},
 		{Name: "flags.long", OF: fieldFlags, Ofs: int(flagLong), Bits: 1, Doc: "the packet is longer than a plain NS"},
+		{Name: "flags.trusted", OF: fieldFlags, Ofs: int(flagTrusted), Bits: 1, Doc: "DHCP servers and routers may be behind the ingress port"},
+		{Name: "flags.strict", OF: fieldFlags, Ofs: int(flagStrict), Bits: 1, Doc: "only listed addresses may send on the ingress port"},
 		{Name: "found", OF: fieldFound, Ofs: 63, Bits: 1, Doc: "a lookup in bindings found the address"},
 		{Name: "found.router", OF: fieldFound, Ofs: 62, Bits: 1, Doc: "its owner is a router"},
 		{Name: "found.mac", OF: fieldFound, Bits: 48, Doc: "its owner's MAC"},

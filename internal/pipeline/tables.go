@@ -157,6 +157,8 @@ const (
 	flagDiffer
 	flagAddress
 	flagLong
+	flagTrusted
+	flagStrict
 )
 
 // Bits of the found register above the MAC.
