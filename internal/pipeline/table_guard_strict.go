@@ -125,7 +125,7 @@ func strictRules6(from string, allowed intent.Allowed) []Rule {
 func prefixes(allowed intent.Allowed, four bool) (list []string) {
 	for _, p := range allowed.IPs {
 		if p.Addr().Is4() == four {
-			list = append(list, p.String())
+			list = append(list, strings.TrimSuffix(p.String(), fmt.Sprintf("/%d", p.Addr().BitLen())))
 		}
 	}
 	if !four {
