@@ -22,8 +22,15 @@ func (e Punt) apply(c *Core) {
 		c.counters.stray++
 		return
 	}
-	if e.Reason == pipeline.ReasonSolicitation {
+	switch e.Reason {
+	case pipeline.ReasonSolicitation:
 		c.solicited(sw, &e)
+		return
+	case pipeline.ReasonRefused:
+		c.refused(sw, &e)
+		return
+	case pipeline.ReasonDHCP, pipeline.ReasonRelease:
+		c.dhcpHeard(sw, &e)
 		return
 	}
 	err := c.subject.Parse(e.Frame)
