@@ -8,8 +8,10 @@ import (
 
 	"github.com/gopacket/gopacket/layers"
 
+	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/flowsim/ovstest"
 	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/openflow"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -65,7 +67,7 @@ func strictARPCases(w ovstest.World) []testCase {
 		{"S2 an ARP probe for a listed address", 1, probe(listed, "10.0.0.9"), asked},
 		{"S2 an ARP probe for an address that is not listed", 1, probe(listed, "10.0.0.88"), refused},
 		{"S2 an ARP probe of a stranger", 1, probe(stranger, "10.0.0.9"), refused},
-		{"S2 an answer from no address", 1, reply(listed, func(q *question) { q.arp.SPA = [4]byte{} }), refused},
+		{"S2 an answer from no address", 1, reply(listed, func(q *question) { q.arp.SPA, q.arp.TPA = [4]byte{}, ip4("10.0.0.9") }), refused},
 	}
 }
 
@@ -219,4 +221,76 @@ func echoFragment(h ovstest.Host) []byte {
 	p := ipPacket{dst: packet.MAC{0x33, 0x33, 0, 0, 0, 1}, src: h.MAC, from: h.IPs[1].String(), to: "ff02::1", ttl: 64,
 		proto: layers.IPProtocolICMPv6, icmp: [2]uint8{128, 0}}
 	return withHeaders(p.frame(), 44)
+}
+
+// TestClaims checks that what gives an address another MAC than it has reaches nobody before the
+// controller has decided, and that all else does, in the simulation and in Open vSwitch.
+//
+// conformance: S8
+func TestClaims(t *testing.T) {
+	w := ovstest.Worlds()[0]
+	h1, h2, stranger := w.Host("h1"), w.Host("h2"), ovstest.Host{MAC: packet.MAC{2, 0, 0, 0, 0xee, 1}}
+	claimed := want{punts: []pipeline.Reason{pipeline.ReasonClaim}}
+	tells := func(from, to ovstest.Host, spa string) question {
+		return asks(from, "10.0.0.2").change(func(q *question) { q.arp.Op, q.dst, q.arp.SPA = 2, to.MAC, ip4(spa) })
+	}
+	advert := func(h ovstest.Host, target string) question {
+		return advertises(another(h, target), h2.MAC, "fe80::2", 0x60000000)
+	}
+	// MACs that differ in one bit, at either end of both comparisons.
+	near := func(octet int, bit byte) ovstest.Host {
+		h := h1
+		h.MAC[octet] ^= bit
+		return h
+	}
+	runCases(t, newBoth(t, w), []testCase{
+		{"an answer for another host", 3, tells(stranger, h2, "10.0.0.1").frame(), claimed},
+		{"an answer of a known host for another one", 4, tells(w.Host("router"), h2, "10.0.0.1").frame(), claimed},
+		{"a question in another one's name", 3, asks(another(stranger, "10.0.0.1"), "10.0.0.2").frame(), claimed},
+		{"another hardware address", 1, tells(h1, h2, "10.0.0.1").change(func(q *question) { q.arp.SHA = stranger.MAC }).frame(), claimed},
+		{"an advertisement for another host", 3, advert(stranger, "fe80::1").frame(), claimed},
+		{"one without an option", 3, advert(stranger, "fe80::1").change(func(q *question) { q.nd.options = nil }).frame(), claimed},
+		{"the lowest bit", 3, tells(near(5, 1), h2, "10.0.0.1").frame(), claimed},
+		{"the highest bit below", 3, tells(near(2, 0x80), h2, "10.0.0.1").frame(), claimed},
+		{"the lowest bit above", 3, tells(near(1, 1), h2, "10.0.0.1").frame(), claimed},
+		{"the highest bit but one", 3, tells(near(0, 0x80), h2, "10.0.0.1").frame(), claimed},
+		{"the owner itself", 1, tells(h1, h2, "10.0.0.1").frame(), want{ports: []uint32{2}}},
+		{"the owner itself at another port", 3, tells(h1, h2, "10.0.0.1").frame(), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"an unknown address", 3, tells(stranger, h2, "10.0.0.99").frame(), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"a stale one", 3, tells(stranger, h2, "10.0.0.3").frame(), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+	})
+	n := ovstest.Worlds()[1]
+	runCases(t, newBoth(t, n), []testCase{
+		{"the gateway's address", 1, tells(n.Host("blue1"), n.Host("blue2"), "10.1.0.1").frame(), claimed},
+		{"a static one", 1, tells(n.Host("blue1"), n.Host("blue2"), "10.1.0.12").frame(), claimed},
+		{"what another network has", 3, tells(n.Host("red3"), n.Host("red4"), "10.1.0.14").frame(),
+			want{ports: []uint32{4}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+	})
+	runCases(t, newBothWith(t, w, func(f *openflow.FlowMod) bool { return f.HardTimeout == 0 }), []testCase{
+		{"without a controller", 3, tells(stranger, h2, "10.0.0.1").frame(), want{ports: []uint32{2}}},
+	})
+}
+
+// TestClaimGoesOn has a packet-out go on as if the claim had just come in: a question is answered.
+//
+// conformance: S8
+func TestClaimGoesOn(t *testing.T) {
+	w := ovstest.Worlds()[0]
+	b := newBoth(t, w)
+	q := asks(another(ovstest.Host{MAC: packet.MAC{2, 0, 0, 0, 0xee, 1}}, "10.0.0.1"), "10.0.0.2")
+	acts := pipeline.GoOnActions(nil, binding.Segment{Network: 1}, binding.NewPortKey(3, 0))
+	list, err := openflow.DecodeActions(acts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.sim.PacketOut(q.frame(), 3, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := difference(got, b.wire.PacketOut(3, acts, q.frame())); err != nil {
+		t.Error(err)
+	}
+	if len(got.Outputs) != 1 || got.Outputs[0].Port != 3 || string(got.Outputs[0].Frame) != string(answer(q, w.Host("h2"))) || len(got.Punts) != 0 {
+		t.Errorf("%+v", got)
+	}
 }

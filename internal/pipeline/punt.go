@@ -27,19 +27,20 @@ const (
 	ReasonRefused                        // the packet itself, only to be told and counted: its port may not send it
 	ReasonDHCP                           // a copy: what a DHCP server tells a client
 	ReasonRelease                        // a copy: what a DHCP client tells servers
+	ReasonClaim                          // the packet itself: it gives an address another MAC than it has
 )
 
 // Reasons lists every reason.
 func Reasons() []Reason {
 	return []Reason{ReasonLearn, ReasonSearch, ReasonAnswer, ReasonMalformed, ReasonReply,
-		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose, ReasonRefused, ReasonDHCP, ReasonRelease}
+		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose, ReasonRefused, ReasonDHCP, ReasonRelease, ReasonClaim}
 }
 
 var reasonNames = [...]string{
 	ReasonLearn: "learn", ReasonSearch: "search", ReasonAnswer: "answer",
 	ReasonMalformed: "malformed", ReasonReply: "reply", ReasonSolicitation: "solicitation",
 	ReasonHold: "hold", ReasonRateLimit: "rate-limit", ReasonCompose: "compose",
-	ReasonRefused: "refused", ReasonDHCP: "dhcp", ReasonRelease: "release",
+	ReasonRefused: "refused", ReasonDHCP: "dhcp", ReasonRelease: "release", ReasonClaim: "claim",
 }
 
 func (r Reason) String() string {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/isat-sdn/isat/packet"
 )
 
 // The limits are such that an attacker is beyond them at once.
@@ -17,7 +19,7 @@ stationsPerPort: 64
 // hears unless it is contradicted: the others' bindings are not stolen, they are
 // answered and reached as ever, and nothing grows beyond its limit.
 //
-// conformance: R4, S7
+// conformance: R4, S7, S8
 func TestAttackers(t *testing.T) {
 	need(t, "arpspoof", "atk6-parasite6", "atk6-flood_advertise6", "atk6-flood_solicitate6", "atk6-flood_router26", "atk6-flood_dhcpc6", "atk6-fake_advertise6")
 	w := newWorld(t, hosts("attackers", 4), attackIntent)
@@ -65,11 +67,15 @@ func claimsOf(w *world) uint64 {
 }
 
 func attackARP(w *world) {
-	before := claimsOf(w)
+	before, seen, liar := claimsOf(w), w.capture("h2"), w.mac("h1")
 	out, _ := w.exec("h1", "timeout", "4", "arpspoof", "-i", "eth0", "-t", "10.0.0.2", "10.0.0.3")
 	if !strings.Contains(out, "arp reply 10.0.0.3 is-at") {
 		w.t.Fatalf("arpspoof did nothing:\n%s", out)
 	}
+	nothingFrom(w, seen, "h1", "h2", func(v *packet.Frame) bool {
+		var a packet.ARP
+		return v.EtherType == packet.EtherTypeARP && a.Parse(v.Payload) == nil && a.SPA == [4]byte{10, 0, 0, 3} && a.SHA == liar
+	})
 	unharmed(w)
 	if claimsOf(w) == before {
 		w.t.Error("nobody was asked, and nothing refused")
@@ -77,8 +83,12 @@ func attackARP(w *world) {
 }
 
 func attackND(w *world) {
-	before := claimsOf(w)
+	before, seen, liar := claimsOf(w), w.capture("h2"), w.mac("h1")
 	w.exec("h1", "timeout", "10", "atk6-fake_advertise6", "-n", "2", "-w", "1", "eth0", "fd00::3", "fd00::2")
+	nothingFrom(w, seen, "h1", "h2", func(v *packet.Frame) bool {
+		var n packet.ND
+		return v.EtherType == packet.EtherTypeIPv6 && n.Parse(v.Payload) == nil && n.Target == addr("fd00::3") && n.TLL == liar
+	})
 	unharmed(w)
 	if claimsOf(w) == before {
 		w.t.Error("nobody was asked, and nothing refused")
