@@ -18,19 +18,21 @@ name: default
 number: 1
 ports:
   - {switch: s1, port: server, trusted: true}
+  - {switch: s1, port: s1-s2, trusted: true}
+  - {switch: s2, port: s2-s1, trusted: true}
 `
 
-// Real servers and real clients: what a server gives on a trusted port is a lease
+// Real servers and real clients, on two switches: what a server gives on a trusted port is a lease
 // of its client, and a server on another port reaches nobody.
 //
 // conformance: S4, S6
 func TestDHCP(t *testing.T) {
 	need(t, "dnsmasq", "dhclient")
-	topology := lab.Topology{Name: "dhcp", Switches: []lab.Switch{{Name: "s1"}}, Hosts: []lab.Host{
-		{Name: "server", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("fd00::1/64")}},
-		{Name: "client"},
-		{Name: "rogue", Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.1/24"), netip.MustParsePrefix("fd00:9::1/64")}},
-		{Name: "thief", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.3/24"), netip.MustParsePrefix("fd00::3/64")}},
+	topology := lab.Topology{Name: "dhcp", Switches: []lab.Switch{{Name: "s1"}, {Name: "s2"}}, Links: []lab.Link{{A: "s1", B: "s2"}}, Hosts: []lab.Host{
+		{Name: "server", Switch: "s1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("fd00::1/64")}},
+		{Name: "client", Switch: "s2"},
+		{Name: "rogue", Switch: "s2", Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.1/24"), netip.MustParsePrefix("fd00:9::1/64")}},
+		{Name: "thief", Switch: "s1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.3/24"), netip.MustParsePrefix("fd00::3/64")}},
 	}}
 	w := newWorld(t, topology, dhcpIntent)
 	c := &dhcpClient{world: w, dir: t.TempDir()}
