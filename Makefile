@@ -19,7 +19,8 @@ demo-stop: build ## End what make demo KEEP=1 left running
 	@scripts/with-root bin/isat demo --stop
 
 .PHONY: test
-test: deps ## Run every test, those that need a lab as root
+test: ## Run every test, those that need a lab as root
+	@scripts/install-deps test
 	scripts/test ./...
 
 .PHONY: check

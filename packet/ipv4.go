@@ -5,6 +5,7 @@ import "encoding/binary"
 const (
 	ipv4HeaderLen      = 20 // without options
 	ipv4DontFragment   = 0x4000
+	ipv4MoreFragments  = 0x2000
 	ipv4FragmentOffset = 0x1fff
 
 	protocolICMP = 1

@@ -61,6 +61,12 @@ const (
 	ReasonIPv4Length
 	// ReasonIPv4Checksum: header checksum is wrong (RFC 1812 §5.2.2).
 	ReasonIPv4Checksum
+	// ReasonDHCPTruncated: shorter than its header, or than UDP says (RFC 2131 §2,
+	// RFC 8415 §8, RFC 768).
+	ReasonDHCPTruncated
+	// ReasonDHCPOption: an option that reaches beyond the message, or of another length than
+	// it has (RFC 2132 §2, RFC 8415 §21.1).
+	ReasonDHCPOption
 
 	reasonCount
 )
@@ -92,6 +98,8 @@ var reasonNames = [NumReasons]string{
 	ReasonIPv4Version:              "ipv4-version",
 	ReasonIPv4Length:               "ipv4-length",
 	ReasonIPv4Checksum:             "ipv4-checksum",
+	ReasonDHCPTruncated:            "dhcp-truncated",
+	ReasonDHCPOption:               "dhcp-option",
 }
 
 // String gives the reason's name: lower case, words joined by hyphens.
@@ -127,6 +135,8 @@ var (
 	ErrNotNS = errors.New("not a neighbour solicitation")
 	// ErrNotRS: no router solicitation.
 	ErrNotRS = errors.New("not a router solicitation")
+	// ErrNotDHCP: no message of DHCP that is read here.
+	ErrNotDHCP = errors.New("not a dhcp message")
 	// ErrNotIPv4: a frame with another EtherType than that of IPv4.
 	ErrNotIPv4 = errors.New("not an ipv4 packet")
 	// ErrNotIPv6: a frame with another EtherType than that of IPv6.

@@ -31,6 +31,8 @@ type contest struct {
 	asked int
 	since int64
 	over  bool // the owner has answered
+	// packet is the claim itself, which reaches nobody before it is decided.
+	packet *Punt
 }
 
 // stationContest is a MAC that was heard at another place of its switch, while
@@ -169,11 +171,13 @@ func (c *Core) tickContest(key binding.Key) {
 	switch {
 	case k.over || b == nil || b.MAC == k.claim.MAC || c.table.Station(k.claim.Station()) == nil:
 		delete(c.contests, key) // settled, or the newcomer is gone
+		c.contestOver(key, k)
 	case c.now-k.since >= contestTime:
 		delete(c.contests, key)
 		if c.take(movedSilent, k.claim, k.from) {
 			c.released(c.table.Lookup(key))
 		}
+		c.contestOver(key, k)
 	default:
 		if home := c.table.StationOf(b); home != nil && k.asked < contestTries {
 			k.asked++
@@ -191,6 +195,7 @@ func (c *Core) ownerAnswered(key binding.Key, mac packet.MAC) {
 		return
 	}
 	k.over = true
+	c.dropWithheld(k)
 	c.alarms.Disarm(alarm{alarmContest, key})
 	c.alarms.Arm(alarm{alarmContest, key}, c.now+settledTime)
 	b := c.table.Lookup(key)

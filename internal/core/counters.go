@@ -42,6 +42,8 @@ type counters struct {
 	forgotten        uint64
 	switchErrors     uint64
 
+	claimsHeld, claimsPassed, claimsDropped uint64
+
 	held           uint64
 	resumed        uint64
 	heldDropped    [2]uint64 // too many, too large
@@ -115,6 +117,9 @@ func (n *counters) bindingMetrics() []view.Metric {
 			"bindings that went because nobody answered for them, or their place left the network", n.forgotten),
 		view.Count("isat_stations_idle_total", "station-idle",
 			"MACs without an address that were forgotten because they sent nothing for the age limit of their network", n.idleStations),
+		view.CountBy("isat_claims_total", "claim", "packets that gave an address another MAC than it has: they were held while its owner was asked, "+
+			"passed on because they are believed, or dropped; what was held is counted again when it is passed on or dropped", "outcome",
+			[]string{"held", "passed", "dropped"}, n.claimsHeld, n.claimsPassed, n.claimsDropped),
 		decisionMetric(&n.decisions),
 	}
 }

@@ -44,6 +44,8 @@ const (
 	expiredLease
 	removedNetwork
 	removedReleased
+	removedDeclined
+	removedRevoked
 	duplicateMoves
 	releasedTime
 	releasedOperator
@@ -57,6 +59,11 @@ const (
 	refusedTotal
 	refusedNetwork
 	refusedPort
+	refusedServer
+	refusedRouter
+	refusedHidden
+	refusedMAC
+	refusedAddress
 	defendedClaim
 	numDecisions
 )
@@ -99,6 +106,8 @@ var decisions = [numDecisions]decisionInfo{
 	expiredLease:          {view.EventExpired, "lease-ended", "its lease is over"},
 	removedNetwork:        {view.EventRemoved, "network", "its port is in that network no more"},
 	removedReleased:       {view.EventRemoved, "released", "its owner gave the lease back"},
+	removedDeclined:       {view.EventRemoved, "declined", "a DHCP server gave it to a host, which found it in use"},
+	removedRevoked:        {view.EventRemoved, "revoked", "the DHCP server ended its lease"},
 	duplicateMoves:        {view.EventDuplicate, "moves", "it changed its MAC too often: frozen, and not answered (RFC 9161 §3.7)"},
 	releasedTime:          {view.EventReleased, "hold-down", "its time is over"},
 	releasedOperator:      {view.EventReleased, "operator", "an operator cleared it"},
@@ -112,6 +121,11 @@ var decisions = [numDecisions]decisionInfo{
 	refusedTotal:          {view.EventRefused, "limit-total", "as many are known as there may be in all"},
 	refusedNetwork:        {view.EventRefused, "limit-network", "as many are known in the network as there may be"},
 	refusedPort:           {view.EventRefused, "limit-port", "as many are known behind the port as there may be"},
+	refusedServer:         {view.EventRefused, "dhcp-server", "a DHCP server on a port that is not trusted"},
+	refusedRouter:         {view.EventRefused, "router", "a router advertisement, or redirect, on a port that is not trusted"},
+	refusedHidden:         {view.EventRefused, "hidden", "a fragment, or extension headers, that may hide a DHCP server or router on a port that is not trusted"},
+	refusedMAC:            {view.EventRefused, "unlisted-mac", "the port is strict, and the MAC is not listed"},
+	refusedAddress:        {view.EventRefused, "unlisted-address", "the port is strict, and the address is not listed for the MAC"},
 	defendedClaim:         {view.EventDefended, "claimed", "its true owner was announced against a claim (RFC 5227 §2.4)"},
 }
 

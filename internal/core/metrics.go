@@ -16,6 +16,7 @@ func (c *Core) Metrics() []view.Metric {
 		view.Level("isat_networks", "networks of the intent", len(c.intent.Networks)),
 		c.bindingMetric(),
 		view.Level("isat_stations", "stations known", n.Stations),
+		view.Level("isat_leases", "leases that DHCP servers gave", c.table.Leases()),
 	)
 	levels = append(levels, c.networkMetrics()...)
 	levels = append(levels,

@@ -22,8 +22,15 @@ func (e Punt) apply(c *Core) {
 		c.counters.stray++
 		return
 	}
-	if e.Reason == pipeline.ReasonSolicitation {
+	switch e.Reason {
+	case pipeline.ReasonSolicitation:
 		c.solicited(sw, &e)
+		return
+	case pipeline.ReasonRefused:
+		c.refused(sw, &e)
+		return
+	case pipeline.ReasonDHCP, pipeline.ReasonRelease:
+		c.dhcpHeard(sw, &e)
 		return
 	}
 	err := c.subject.Parse(e.Frame)
@@ -37,6 +44,9 @@ func (e Punt) apply(c *Core) {
 	s := &c.subject
 	heard, believed := c.hearStation(sw, &e, s.Frame.Src)
 	if !heard || malformed {
+		if e.Reason == pipeline.ReasonClaim {
+			c.counters.claimsDropped++
+		}
 		return
 	}
 	if believed {
@@ -44,8 +54,11 @@ func (e Punt) apply(c *Core) {
 			c.release(key, s.Frame.Dst)
 		}
 	}
-	if e.Reason == pipeline.ReasonSearch || e.Reason == pipeline.ReasonAnswer {
+	switch e.Reason {
+	case pipeline.ReasonSearch, pipeline.ReasonAnswer:
 		c.question(sw, &e)
+	case pipeline.ReasonClaim:
+		c.withheld(sw, &e)
 	}
 }
 

@@ -375,6 +375,10 @@ func (w *world) receive(sw *modelSwitch, port uint32, frame []byte) {
 		punt(pipeline.ReasonMalformed)
 		return
 	}
+	if sw.up && !known.Address && sw.contradicted(&s, segment) {
+		punt(pipeline.ReasonClaim)
+		return
+	}
 	if news {
 		punt(pipeline.ReasonLearn)
 	}
@@ -394,6 +398,19 @@ func (w *world) receive(sw *modelSwitch, port uint32, frame []byte) {
 func (sw *modelSwitch) has(f openflow.FlowMod) bool {
 	_, ok := sw.flows[f.Key()]
 	return ok
+}
+
+// contradicted says whether the switch answers with another MAC for the address
+// that a frame gives.
+func (sw *modelSwitch) contradicted(s *resolve.Subject, segment binding.Segment) bool {
+	key, mac, ok := s.Claim(segment)
+	bound, _ := pipeline.BindingFlow(&binding.Binding{Key: key, State: binding.Reachable})
+	have, answers := sw.flows[bound.Key()]
+	if !ok || !answers {
+		return false
+	}
+	value := have.Instructions.Apply[0].(openflow.SetField).Value
+	return packet.MAC(value[2:]) != mac
 }
 
 // knowsSender tells what the switch knows of a sender, and whether the frame is
@@ -581,7 +598,7 @@ func (w *world) checkClock(b *binding.Binding) {
 
 // packetOut checks where a packet goes, and tells.
 func (w *world) packetOut(sw *modelSwitch, m *openflow.PacketOut) {
-	if w.routedOut(sw, m) {
+	if w.routedOut(sw, m) || w.goesOn(sw, m) {
 		return
 	}
 	if len(m.Actions) != 2 {
@@ -608,6 +625,18 @@ func (w *world) packetOut(sw *modelSwitch, m *openflow.PacketOut) {
 	default:
 		w.fail("packet-out to table %d", lookup.Table)
 	}
+}
+
+// goesOn carries out a packet-out of a claim that goes its way.
+func (w *world) goesOn(sw *modelSwitch, m *openflow.PacketOut) bool {
+	if len(m.Actions) != 3 {
+		return false
+	}
+	if r, ok := m.Actions[2].(openflow.Resubmit); !ok || pipeline.Table(r.Table) != pipeline.Answer {
+		return false
+	}
+	w.tell(fmt.Sprintf("%s lets go on what came in at %s: %s", sw.Name(), sw.Ports[m.InPort].Name, frameLine(m.Data)))
+	return true
 }
 
 func (w *world) segmentName(s binding.Segment) string {

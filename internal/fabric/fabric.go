@@ -61,6 +61,9 @@ type Attachment struct {
 	// Whom the port believes, and whether DHCP servers and routers may be behind it.
 	Security intent.Security
 	Trusted  bool
+	// Allow lists who may send, if only listed addresses may. It points into the
+	// intent, so that attachments can be compared.
+	Allow *[]intent.Allowed
 }
 
 func newAttachment(network uint32, p Port, vlan uint16) Attachment {
@@ -79,7 +82,8 @@ func (s *Switch) Attachments(in *intent.Intent) []Attachment {
 	named := make(map[uint32]bool)
 	for i := range in.Networks {
 		network := &in.Networks[i]
-		for _, member := range network.Ports {
+		for j := range network.Ports {
+			member := &network.Ports[j]
 			if !member.Switch.Matches(s.Name(), s.ID) {
 				continue
 			}
@@ -89,6 +93,9 @@ func (s *Switch) Attachments(in *intent.Intent) []Attachment {
 					a := newAttachment(network.Number, p, member.VLAN)
 					a.Uplink = member.Role == intent.Uplink
 					a.Security, a.Trusted = member.Security, member.Trusted
+					if a.Security == intent.SecurityStrict {
+						a.Allow = &member.Allow
+					}
 					out = append(out, a)
 				}
 			}

@@ -79,13 +79,14 @@ func TestAttachments(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSwitch(7, 3)
-			got := s.Attachments(parse(t, c.intent))
+			in := parse(t, c.intent)
+			got := s.Attachments(in)
 			if show(got) != c.want {
 				t.Errorf("got  %s\nwant %s", show(got), c.want)
 			}
 			// Ports are kept in a map: the order must not come from there.
 			for range 20 {
-				if again := s.Attachments(parse(t, c.intent)); !slices.Equal(again, got) {
+				if again := s.Attachments(in); !slices.Equal(again, got) {
 					t.Fatalf("%s, and then %s", show(got), show(again))
 				}
 			}

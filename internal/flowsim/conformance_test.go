@@ -219,7 +219,7 @@ func probeCases(w ovstest.World) []testCase {
 		{"P1 P3 a probe for an unknown address", 1, probe("10.0.0.99").frame(), want{punts: []pipeline.Reason{pipeline.ReasonSearch}}},
 		{"P2 a probe for a known address", 1, probe("10.0.0.2").frame(), want{ports: []uint32{1}, frame: answer(probe("10.0.0.2"), h2)}},
 		{"P1 A7 a probe for one's own address", 1, probe("10.0.0.1").frame(), want{ports: []uint32{2, 3, 4, local}}},
-		{"P4 a rival's announcement", 3, rival.frame(), want{ports: []uint32{1, 2, 4, local}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"P4 a rival's announcement", 3, rival.frame(), want{punts: []pipeline.Reason{pipeline.ReasonClaim}}},
 	}
 }
 
@@ -260,7 +260,7 @@ func ndCases(w ovstest.World) []testCase {
 		{"N8 a stale owner's solicitation", 3, solicits(w.Host("stale"), "fe80::2").frame(),
 			want{ports: []uint32{3}, frame: advert(solicits(w.Host("stale"), "fe80::2"), h2, solicited|override)}},
 		{"N9 an advertisement of a stranger", 3, advertises(ovstest.Host{MAC: stranger.MAC, IPs: h1.IPs[1:]}, h2.MAC, "fe80::2", solicited).frame(),
-			want{ports: []uint32{2}, punts: learned}},
+			want{punts: []pipeline.Reason{pipeline.ReasonClaim}}},
 		{"N9 a stale owner's advertisement", 3, advertises(w.Host("stale"), h2.MAC, "fe80::2", solicited|override).frame(),
 			want{ports: []uint32{2}, punts: learned}},
 		{"N9 a known owner's advertisement", 1, advertises(ovstest.Host{MAC: h1.MAC, IPs: h1.IPs[1:]}, h2.MAC, "fe80::2", solicited|override).frame(), want{ports: []uint32{2}}},

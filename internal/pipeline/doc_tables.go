@@ -105,6 +105,10 @@ func documentedRules() map[Table][]Rule {
 func exampleRules() []Rule {
 	edge := fabric.Attachment{Network: 100, Key: binding.NewPortKey(1, 0), Port: 1, Name: "p1"}
 	trunk := fabric.Attachment{Network: 100, Key: binding.NewPortKey(4, 10), Port: 4, Name: "p4@10"}
+	allowed := []intent.Allowed{
+		{MAC: packet.MAC{0x02, 0, 0, 0, 0, 0x21}, IPs: []netip.Prefix{netip.MustParsePrefix("10.1.0.33/32"), netip.MustParsePrefix("2001:db8:1::21/128")}},
+		{MAC: packet.MAC{0x02, 0, 0, 0, 0, 0x22}}}
+	strict := fabric.Attachment{Network: 100, Key: binding.NewPortKey(2, 0), Port: 2, Name: "p2", Security: intent.SecurityStrict, Trusted: true, Allow: &allowed}
 	network := intent.Network{Name: "blue", Number: 100, Unknown: intent.Drop,
 		Subnets: []intent.Subnet{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}},
 		Sponge:  &intent.Sponge{Asked: intent.DefaultAsked, MAC: intent.SpongeMAC}}
@@ -118,7 +122,8 @@ func exampleRules() []Rule {
 			{Addr: netip.MustParseAddr("2001:db8:1::fd"), Network: 100}, {Addr: netip.MustParseAddr("2001:db8:1::fe"), Network: 100}}},
 	}})
 	policy, _ := policyRule(&intent.Policy{Name: "no-telnet", Table: "guard", Priority: 10, Match: "tcp.dst == 23", Actions: "drop;"})
-	return slices.Concat(classifyRules(edge, "blue"), classifyRules(trunk, "blue"), policePortRules(edge), policePortRules(trunk), deliverRules(edge), deliverRules(trunk),
+	return slices.Concat(classifyRules(edge, "blue"), classifyRules(trunk, "blue"), classifyRules(strict, "blue"),
+		guardPortRules(strict), policePortRules(edge), policePortRules(trunk), deliverRules(edge), deliverRules(trunk),
 		networkRules(&network, 1), r.rules(), []Rule{policy})
 }
 

@@ -17,6 +17,12 @@ func FloodActions(b []byte, s binding.Segment) []byte {
 	return openflow.AppendActions(b, set(fieldSegment, segmentValue(s)), lookup(Flood))
 }
 
+// GoOnActions make a packet-out go on from answer, as if it had just come in at an
+// attachment: what ReasonClaim sent to the controller. Nobody is learned from it.
+func GoOnActions(b []byte, s binding.Segment, at binding.PortKey) []byte {
+	return openflow.AppendActions(b, set(fieldSegment, segmentValue(s)), set(fieldIngress, uint64(at)), lookup(Answer))
+}
+
 // deliverTemplate makes a packet leave through the attachment whose key stands
 // at deliverKeyAt.
 var deliverTemplate = openflow.AppendActions(nil, set(fieldEgress, 0), lookup(Deliver))

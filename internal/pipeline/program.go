@@ -120,7 +120,7 @@ func (p *Program) portFlows(a fabric.Attachment) []Flow {
 			clear(p.ports)
 		}
 		network, _ := p.intent.ByNumber(a.Network)
-		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), learnPortRules(a), policePortRules(a), deliverRules(a))
+		rules := owned(fmt.Sprintf("port %q", a.Name), classifyRules(a, network.Name), guardPortRules(a), learnPortRules(a), policePortRules(a), deliverRules(a))
 		flows = newCompiler(spacePorts, p.names([]fabric.Attachment{a})).all(rules)
 		p.ports[a] = flows
 	}

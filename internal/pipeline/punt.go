@@ -26,18 +26,23 @@ const (
 	ReasonHold                           // paused: the next hop is not known
 	ReasonRateLimit                      // paused: may go on once a second for an address
 	ReasonCompose                        // a copy, of which another packet is to be made
+	ReasonRefused                        // the packet itself, only to be told and counted: its port may not send it
+	ReasonDHCP                           // a copy: what a DHCP server tells a client
+	ReasonRelease                        // a copy: what a DHCP client tells servers
+	ReasonClaim                          // the packet itself: it gives an address another MAC than it has
 )
 
 // Reasons lists every reason.
 func Reasons() []Reason {
 	return []Reason{ReasonLearn, ReasonSearch, ReasonAnswer, ReasonMalformed, ReasonReply,
-		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose}
+		ReasonSolicitation, ReasonHold, ReasonRateLimit, ReasonCompose, ReasonRefused, ReasonDHCP, ReasonRelease, ReasonClaim}
 }
 
 var reasonNames = [...]string{
 	ReasonLearn: "learn", ReasonSearch: "search", ReasonAnswer: "answer",
 	ReasonMalformed: "malformed", ReasonReply: "reply", ReasonSolicitation: "solicitation",
 	ReasonHold: "hold", ReasonRateLimit: "rate-limit", ReasonCompose: "compose",
+	ReasonRefused: "refused", ReasonDHCP: "dhcp", ReasonRelease: "release", ReasonClaim: "claim",
 }
 
 func (r Reason) String() string {
@@ -51,12 +56,16 @@ var reasonDocs = [...]string{
 	ReasonLearn: "a copy of a packet whose sender is not known", ReasonSearch: "a request whose target is not known",
 	ReasonAnswer: "a request that the switch can't answer itself", ReasonMalformed: "a malformed packet, to be counted",
 	ReasonReply: "an answer to isat's own question", ReasonSolicitation: "a copy of a router solicitation",
+	ReasonRefused: "a packet that its port may not send, to be counted", ReasonDHCP: "a copy of what a DHCP server tells a client",
+	ReasonRelease: "a copy of what a DHCP client tells servers", ReasonClaim: "a packet that gives an address another MAC than it has",
 }
 
 func (r Reason) doc() string { return reasonDocs[r] }
 
 // copies says whether the packet itself goes on its way, too.
-func (r Reason) copies() bool { return r == ReasonLearn || r == ReasonSolicitation }
+func (r Reason) copies() bool {
+	return r == ReasonLearn || r == ReasonSolicitation || r == ReasonDHCP || r == ReasonRelease
+}
 
 // punts says whether packets are punted for the reason by the action punt.
 func (r Reason) punts() bool { return int(r) < len(reasonDocs) && reasonDocs[r] != "" }
@@ -67,8 +76,10 @@ func (r Reason) punts() bool { return int(r) < len(reasonDocs) && reasonDocs[r] 
 func (r Reason) Rate(l *intent.Limits) (perSecond uint32) {
 	most := uint32(l.PuntsPerReason)
 	switch r {
-	case ReasonMalformed, ReasonSolicitation:
+	case ReasonMalformed, ReasonSolicitation, ReasonRefused:
 		return min(100, most)
+	case ReasonDHCP, ReasonRelease:
+		return min(500, most)
 	case ReasonCompose:
 		// ICMP errors, whose rate is to be limited (RFC 1812 §4.3.2.8, RFC 4443
 		// §2.4 (f)).

@@ -59,7 +59,7 @@ func (r *router) interfaceOn(network uint32) *routerInterface {
 func (r *router) rules() []Rule {
 	rules := ipInputRouterRules(r)
 	for _, i := range r.interfaces {
-		for _, table := range []func(*routerInterface) []Rule{learnInterfaceRules, answerInterfaceRules, l2InterfaceRules,
+		for _, table := range []func(*routerInterface) []Rule{guardInterfaceRules, learnInterfaceRules, answerInterfaceRules, l2InterfaceRules,
 			admissionInterfaceRules, ipInputInterfaceRules, routingInterfaceRules} {
 			rules = append(rules, table(i)...)
 		}

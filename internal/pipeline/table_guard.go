@@ -1,8 +1,22 @@
 package pipeline
 
+import (
+	"fmt"
+	"slices"
+)
+
 // guardRules drop what no host may send.
 func guardRules() []Rule {
-	return inTable(Guard, []Rule{
+	return inTable(Guard, slices.Concat(guardFrameRules(), guardServerRules(), guardStrictRules()))
+}
+
+// dadProbe is a DAD probe: from ::, to the solicited-node address, without a
+// link-layer option (RFC 4861 §7.1.1).
+const dadProbe = `nd_ns && ip6.src == :: && ip6.dst == ff02::1:ff00:0/104 && nd.sll == 00:00:00:00:00:00`
+
+// guardFrameRules are about what nobody may send.
+func guardFrameRules() []Rule {
+	return []Rule{
 		{Priority: 100, Match: `eth.src[40]`, Actions: `drop;`,
 			Doc: "a group address can't send (IEEE 802.3 §3.2.3)"},
 		{Priority: 100, Match: `eth.src == 00:00:00:00:00:00`, Actions: `drop;`,
@@ -21,7 +35,7 @@ func guardRules() []Rule {
 			Doc: "a group address as the target (RFC 4861 §7.1)"},
 		{Priority: 92, Match: `nd_na && ip6.dst == ff00::/8 && nd.reserved == {0x40000000, 0x60000000, 0xc0000000, 0xe0000000}`,
 			Actions: puntFor(ReasonMalformed), Doc: "an NA to a group says that it was solicited (RFC 4861 §7.1.2)"},
-		{Priority: 91, Match: `nd_ns && ip6.src == :: && ip6.dst == ff02::1:ff00:0/104 && nd.sll == 00:00:00:00:00:00`, Actions: `next;`,
+		{Priority: 91, Match: dadProbe, Actions: `next;`,
 			Doc: "a DAD probe: from ::, to the solicited-node address, without a link-layer option (RFC 4861 §7.1.1)"},
 		{Priority: 90, Match: `nd_ns && ip6.src == ::`, Actions: puntFor(ReasonMalformed),
 			Doc: "any other NS from ::"},
@@ -32,5 +46,35 @@ func guardRules() []Rule {
 		{Priority: 70, Match: `icmp6.type == {135, 136}`, Actions: puntFor(ReasonMalformed),
 			Doc: "other hop limits and codes (RFC 4861 §7.1)"},
 		{Priority: 0, Match: `1`, Actions: `next;`, Doc: "everything else"},
-	})
+	}
+}
+
+// guardServerRules are about what only DHCP servers and routers send. What can't
+// be told apart from that is dropped, too, where no ordinary packet looks like it.
+func guardServerRules() []Rule {
+	refuse := puntFor(ReasonRefused)
+	return []Rule{
+		{Priority: 97, Match: `!flags.trusted && ip4 && udp.dst == 68`, Actions: refuse,
+			Doc: "a DHCP server where none may be: only servers send to this port (RFC 2131 §4.1)"},
+		{Priority: 97, Match: `!flags.trusted && ip6 && udp.dst == 546`, Actions: refuse,
+			Doc: "a DHCPv6 server where none may be: likewise, and reconfigure messages with it (RFC 8415 §7.2)"},
+		{Priority: 97, Match: `!flags.trusted && icmp6.type == {134, 137}`, Actions: refuse,
+			Doc: "a router where none may be: advertisements and redirects (RFC 6105 §3)"},
+		{Priority: 97, Match: `!flags.trusted && ip6 && ip.proto == 0`, Actions: refuse,
+			Doc: "a chain of extension headers that the switch could not follow: it may hide either (RFC 7113 §2, RFC 7610 §5)"},
+		{Priority: 97, Match: `!flags.trusted && ip4.dst == 255.255.255.255 && udp && ip.is_frag`, Actions: refuse,
+			Doc: "a broadcast fragment, whose ports the switch does not see"},
+		// Only such can be an advertisement or a redirect (RFC 4861 §6.1.2, §8.1). It
+		// stands beneath the fragments to solicited-node addresses.
+		{Priority: 89, Match: `!flags.trusted && ip6.src == fe80::/10 && ip.ttl == 255 && ip.proto == 58 && ip.is_frag`, Actions: refuse,
+			Doc: "an ICMPv6 fragment that may be of a router, whose type the switch does not see (RFC 7113 §2)"},
+	}
+}
+
+// guardInterfaceRules drop the advertisements of isat's own routers where they
+// come back.
+func guardInterfaceRules(i *routerInterface) []Rule {
+	return inTable(Guard, []Rule{{Priority: 98, Actions: `drop;`,
+		Match: fmt.Sprintf("network == %q && eth.src == %s && nd_ra", i.Network, i.MAC),
+		Doc:   "a router's own advertisement, by a link: the controller puts it on every switch itself"}})
 }

@@ -4,6 +4,8 @@ package pipeline
 func puntRules() []Rule {
 	copyIt := puntFor(ReasonLearn) + ` next;`
 	return inTable(PuntTable, []Rule{
+		{Priority: 40, Match: contradicts, Actions: `next;`,
+			Doc: "what contradicts a binding: answer has it decided, before anybody hears it"},
 		{Priority: 30, Match: `!flags.station`, Actions: copyIt,
 			Doc: "a MAC that is not known on this port"},
 		{Priority: 25, Match: `nd_ns && flags.stale`, Actions: `next;`,

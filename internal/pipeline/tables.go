@@ -160,6 +160,8 @@ const (
 	flagDiffer
 	flagAddress
 	flagLong
+	flagTrusted
+	flagStrict
 )
 
 // Beside the flags stands the reason of a punt that is on its way.

@@ -63,7 +63,9 @@ func drawState(t *rapid.T) *state {
 		}
 		for _, vlan := range []uint16{0, 1, 4094} {
 			if network := rapid.Uint32Range(0, 4).Draw(t, "network"); network != 0 {
-				attachments = append(attachments, fabric.Attachment{Network: network, Key: binding.NewPortKey(number, vlan), Port: number, Name: fmt.Sprintf("p%d@%d", number, vlan)})
+				a := fabric.Attachment{Network: network, Key: binding.NewPortKey(number, vlan), Port: number, Name: fmt.Sprintf("p%d@%d", number, vlan)}
+				drawSecurity(t, &a)
+				attachments = append(attachments, a)
 			}
 		}
 	}
@@ -73,6 +75,24 @@ func drawState(t *rapid.T) *state {
 		s.drawHosts(t, attachments)
 	}
 	return s
+}
+
+// drawSecurity draws whom a port believes.
+func drawSecurity(t *rapid.T, a *fabric.Attachment) {
+	a.Security, a.Trusted = intent.Security(rapid.IntRange(0, 2).Draw(t, "security")), rapid.Bool().Draw(t, "trusted")
+	if a.Security != intent.SecurityStrict {
+		return
+	}
+	var list []intent.Allowed
+	for mac := range byte(rapid.IntRange(0, 2).Draw(t, "allowed")) {
+		allowed := intent.Allowed{MAC: packet.MAC{2, 0, 0, 0, 0, mac}}
+		for i := range byte(rapid.IntRange(0, 3).Draw(t, "addresses")) {
+			allowed.IPs = append(allowed.IPs, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, i, 0, 0}), 16+8*int(i%3)).Masked(),
+				netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, i}), 128-64*int(i%2)).Masked())
+		}
+		list = append(list, allowed)
+	}
+	a.Allow = &list
 }
 
 // drawRouters draws routers on the networks, with routes of every kind.

@@ -21,12 +21,12 @@ func conformance(t *testing.T) (ids []string) {
 
 // Names of ids are those of comments such as "conformance: A7, N6", and parts
 // of test names such as TestA7SelfProbe or A7.
-var idWord = regexp.MustCompile(`\b[APNRLO][0-9]{1,2}\b`)
+var idWord = regexp.MustCompile(`\b[APNRLOS][0-9]{1,2}\b`)
 
 func TestConformanceIsTested(t *testing.T) {
 	named := make(map[string]bool)
 	comment := regexp.MustCompile(`(?i)conformance[^\n]*`)
-	title := regexp.MustCompile(`func Test[A-Za-z]*?_?([APNRLO][0-9]{1,2})[A-Z_(]`)
+	title := regexp.MustCompile(`func Test[A-Za-z]*?_?([APNRLOS][0-9]{1,2})[A-Z_(]`)
 	walk(t, func(path string) {
 		if !strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "internal/project") {
 			return

@@ -81,6 +81,22 @@ func (s *Subject) Target(in binding.Segment) (binding.Key, bool) {
 	return binding.Key{}, false
 }
 
+// Claim is what the subject says of its sender, or of who it is about: an address
+// and its MAC. Solicitations claim nothing here: they can't take an address.
+func (s *Subject) Claim(in binding.Segment) (key binding.Key, mac packet.MAC, ok bool) {
+	switch s.Kind {
+	case ARPRequest, ARPReply:
+		return binding.Key{Segment: in, Addr: mapped(s.ARP.SPA)}, s.ARP.SHA, isHost4(s.ARP.SPA)
+	case Advertisement:
+		mac = s.Frame.Src
+		if s.ND.HasTLL {
+			mac = s.ND.TLL
+		}
+		return binding.Key{Segment: in, Addr: s.ND.Target}, mac, isHost6(s.ND.Target)
+	}
+	return key, mac, false
+}
+
 // IsProbe says whether the asker has no address yet: an ARP probe (RFC 5227
 // §1.1) or a solicitation for duplicate address detection (RFC 4862 §5.4.2).
 func (s *Subject) IsProbe() bool {

@@ -279,7 +279,7 @@ func senderMismatch(s *stage) {
 		"reply":         {lie(packet.ARPReply, owner.mac, fresh, owner.ip), []delivery{at("h1", lie(packet.ARPReply, owner.mac, fresh, owner.ip))}},
 		"announcement":  {lie(packet.ARPRequest, packet.Broadcast, fresh, fresh), s.everywhere("h2", lie(packet.ARPRequest, packet.Broadcast, fresh, fresh))},
 		"other opcode":  {lie(9, packet.Broadcast, fresh, fresh), s.everywhere("h2", lie(9, packet.Broadcast, fresh, fresh))},
-		"takes another": {lie(packet.ARPReply, owner.mac, owner.ip, owner.ip), []delivery{at("h1", lie(packet.ARPReply, owner.mac, owner.ip, owner.ip))}},
+		"takes another": {lie(packet.ARPReply, owner.mac, owner.ip, owner.ip), nil}, // it contradicts a binding (S8)
 	} {
 		s.counted(what, mismatch, func() { s.exchange(what, "h2", c.frame, c.want...) })
 	}

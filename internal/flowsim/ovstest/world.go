@@ -156,7 +156,9 @@ func ips(list ...string) []netip.Addr {
 func mac(last byte) packet.MAC { return packet.MAC{0x02, 0, 0, 0, 0, last} }
 
 // Worlds are the worlds that tests go through.
-func Worlds() []World { return []World{defaultWorld(), networksWorld(), emptyWorld(), routersWorld()} }
+func Worlds() []World {
+	return []World{defaultWorld(), networksWorld(), emptyWorld(), routersWorld(), secureWorld()}
+}
 
 // defaultWorld is a switch without any configuration, and hosts of every kind on it.
 func defaultWorld() World {

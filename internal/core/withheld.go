@@ -1,0 +1,66 @@
+package core
+
+import (
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/openflow"
+)
+
+// maxWithheld is the length of the longest packet that waits for a contest, in
+// octets: ARP and NAs are shorter.
+const maxWithheld = 512
+
+// withheld decides what becomes of a packet that gives an address another MAC
+// than the switches answer with, now that its sender was heard: it goes on as far
+// as isat believes it, waits while the owner is asked, and reaches nobody
+// otherwise.
+func (c *Core) withheld(sw *switchState, e *Punt) {
+	s := &c.subject
+	key, mac, ok := s.Claim(e.Segment)
+	b := c.table.Lookup(key)
+	switch k := c.contests[key]; {
+	case !ok, b == nil, b.MAC == mac, !b.Answered():
+		c.goOn(e)
+	case len(e.Frame) <= maxWithheld && k != nil && !k.over && k.claim.MAC == mac && k.from.at == place{Switch: sw.ID, Port: e.Port}:
+		// Of several the latest: it is what the sender would say now.
+		c.dropWithheld(k)
+		latest := *e
+		k.packet = &latest
+		c.counters.claimsHeld++
+	default:
+		c.counters.claimsDropped++
+	}
+}
+
+// goOn lets a packet that was withheld go its way.
+func (c *Core) goOn(e *Punt) {
+	sw := c.switches[e.Switch]
+	if sw == nil || sw.state == away || !sw.member(e.Port, e.Segment.Network) {
+		c.counters.claimsDropped++
+		return
+	}
+	c.counters.claimsPassed++
+	actions := pipeline.GoOnActions(nil, e.Segment, e.Port)
+	sw.out = openflow.AppendPacketOut(sw.out, xid, pipeline.PortNumber(e.Port), actions, e.Frame)
+}
+
+// contestOver lets the packet of a contest go on if its sender has the address
+// now, or nobody has.
+func (c *Core) contestOver(key binding.Key, k *contest) {
+	if k.packet == nil {
+		return
+	}
+	if b := c.table.Lookup(key); b == nil || b.MAC == k.claim.MAC || !b.Answered() {
+		c.goOn(k.packet)
+		k.packet = nil
+	}
+	c.dropWithheld(k)
+}
+
+// dropWithheld drops the packet of a contest, if there is one.
+func (c *Core) dropWithheld(k *contest) {
+	if k.packet != nil {
+		c.counters.claimsDropped++
+		k.packet = nil
+	}
+}
