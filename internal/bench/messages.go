@@ -40,10 +40,11 @@ type punt struct {
 
 // What the flags register holds besides the reason: at a search, that the operands
 // of compare, which are the sender's address and the target's, differ; at a copy,
-// that the sender states an address, and that nothing is known of it.
+// that the sender states an address, that nothing is known of it, and that so its
+// MAC is not the one that was found.
 const (
 	flagsSearch = 1 << 4
-	flagsLearn  = 1 << 5
+	flagsLearn  = 1<<5 | 1<<4
 )
 
 // newPunt encodes a packet-in with userdata for a reason, in the order and with
@@ -58,7 +59,7 @@ func newPunt(reason pipeline.Reason) punt {
 	registers := []*openflow.Field{openflow.Reg0, openflow.Reg1, nil, nil, openflow.Reg4, openflow.Reg5, openflow.Reg6, openflow.Reg7}
 	flags := uint32(flagsSearch)
 	if reason == pipeline.ReasonLearn {
-		registers = registers[:6] // compare comes after learn
+		registers = registers[:7] // compare had the high half of the MAC, and no other
 		flags = flagsLearn
 	}
 	flags |= uint32(reason) << 16
@@ -116,11 +117,12 @@ func (p *punt) append(b []byte, at binding.PortKey, mac packet.MAC, sender, targ
 	be.PutUint32(m[p.regs[1]:], uint32(at))
 	be.PutUint32(m[p.regs[4]:], uint32(be.Uint16(mac[:])))
 	copy(m[p.regs[5]:], mac[2:])
-	if p.regs[6] != 0 { // the operands of compare: the key is the target's
+	if p.regs[7] != 0 { // the operands of compare: the key is the target's
 		copy(m[p.regs[6]:], sender[:])
 		copy(m[p.regs[7]:], target[:])
 		copy(m[p.regs[0]:], target[:])
 	} else {
+		be.PutUint32(m[p.regs[6]:], uint32(be.Uint16(mac[:])))
 		copy(m[p.regs[0]:], sender[:])
 	}
 	frame := m[p.frame:]
