@@ -60,7 +60,7 @@ func (s site) routerInterface() string {
 // routerMAC is the MAC of a site's router, as its gateways' bindings say.
 func (w *world) routerMAC(s site) packet.MAC {
 	w.t.Helper()
-	mac, err := packet.ParseMAC(w.learned(s.name(), s.gateway4(), "reachable").MAC)
+	mac, err := packet.ParseMAC(w.learned(s.name(), s.gateway4(), "static").MAC)
 	if err != nil {
 		w.t.Fatal(err)
 	}
