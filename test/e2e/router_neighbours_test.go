@@ -114,8 +114,11 @@ func nextHopMoves(s *stage) {
 		d := udp(from, leftMAC, ip, "to the old one")
 		s.exchange("before", "h1", d.frame(), at("h3", d.forwarded(to.mac, rightMAC).frame()))
 	}
-	s.exchange("announcement", "h4", heir.asks(heir.ip), at("h3", heir.asks(heir.ip)))
-	s.exchange("NA", "h4", heir.advertise(false, false, true), at("h3", heir.advertise(false, false, true)))
+	// Its claims reach others once the old owner has been asked, and kept quiet.
+	s.send("h4", heir.asks(heir.ip))
+	s.waitFrame("h3", heir.asks(heir.ip))
+	s.send("h4", heir.advertise(false, false, true))
+	s.waitFrame("h3", heir.advertise(false, false, true))
 	s.revalidated()
 	for _, ip := range families(to) {
 		d := udp(from, leftMAC, ip, "to the new one")
@@ -123,6 +126,10 @@ func nextHopMoves(s *stage) {
 	}
 	// The same MAC at another port: the next packet goes there.
 	s.send("h3", heir.asks(heir.ip))
+	s.eventually("the heir behind h3", func() (bool, string) {
+		list := s.bindings("right", heir.ip)
+		return len(list) == 1 && list[0].Port == "h3", fmt.Sprint(list)
+	})
 	s.revalidated()
 	for _, ip := range families(to) {
 		d := udp(from, leftMAC, ip, "to the new place")
