@@ -311,8 +311,8 @@ func (c *Core) tickMover(key binding.StationKey) {
 // stationAnswered ends the contest for a station that was heard at its place.
 func (c *Core) stationAnswered(s *binding.Station) {
 	k := c.movers[s.StationKey]
-	if k == nil || k.over {
-		return
+	if k == nil || k.over || k.to == s.Port {
+		return // nothing is contested, or it has moved meanwhile
 	}
 	k.over = true
 	c.moverAlarms.Disarm(s.StationKey)
