@@ -212,6 +212,12 @@ func (t *Table) refresh(now int64, old *Binding, e Evidence) (Verdict, Change) {
 			b.State = Reachable
 			verdict = Confirmed
 		}
+	default:
+		// It proves nothing about a stale one, but whoever was silent has spoken.
+		if old.State == Silent || old.State == Probing {
+			b.State = Reachable
+			verdict = Confirmed
+		}
 	}
 	switch e.Source {
 	case FromNA, FromNAKeepOther, FromUnverified:
