@@ -187,14 +187,10 @@ func (c *Core) tick() {
 	c.tickQuestions()
 	c.tickRouters()
 	for _, sw := range c.switches {
-		if len(sw.held) > 0 && c.started+int64(c.config.Grace) <= c.now {
-			for key := range sw.held {
-				sw.drop(key)
-			}
-		}
 		switch {
 		case sw.state == connected && sw.lease <= c.now:
 			c.renew(sw)
+			c.dropHeld(sw)
 		case sw.state == away && sw.since+int64(c.config.Grace) <= c.now:
 			c.forgetSwitch(sw)
 		}

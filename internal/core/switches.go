@@ -186,7 +186,9 @@ func (c *Core) restorable(e *binding.Evidence) bool {
 // that has not connected yet: to take it away would disturb a world that did
 // not change. The other switch settles what becomes of it: by what it restores,
 // or by not knowing the binding as its own any more. At the latest it goes when
-// a switch that is away would be forgotten.
+// a switch that is away would be forgotten, or when the address's age limit is
+// over: it may be the binding of an owner that was just being asked, who has no
+// flow meanwhile.
 func (c *Core) hold(sw *switchState, m pipeline.Memory) {
 	sw.held = nil
 	if c.now < c.started+int64(c.config.Grace) {
@@ -204,6 +206,19 @@ func (c *Core) hold(sw *switchState, m pipeline.Memory) {
 			for _, other := range c.switches {
 				other.drop(own.Key)
 			}
+		}
+	}
+}
+
+// dropHeld takes away what has been held long enough.
+func (c *Core) dropHeld(sw *switchState) {
+	for key := range sw.held {
+		span := int64(c.config.Grace)
+		if age := c.table.AgeLimit(key); age > 0 {
+			span = min(span, age)
+		}
+		if c.now-c.started >= span {
+			sw.drop(key)
 		}
 	}
 }
