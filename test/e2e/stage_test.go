@@ -151,18 +151,10 @@ func (s *stage) bound(ip string, mac packet.MAC, state string) {
 		list := s.bindings("default", ip)
 		return len(list) == 1 && list[0].State == state && list[0].MAC == mac.String(), fmt.Sprint(list)
 	})
-	match := "table=21"
-	if a := netip.MustParseAddr(ip); a.Is4() {
-		match += fmt.Sprintf(",reg0=%#x", octets.BigEndian.Uint32(a.AsSlice()))
-	} else {
-		for i := range 4 {
-			match += fmt.Sprintf(",reg%d=%#x", 12+i, octets.BigEndian.Uint32(a.AsSlice()[4*i:]))
-		}
-	}
 	owner := fmt.Sprintf("reg5=0x%x", octets.BigEndian.Uint32(mac[2:]))
 	s.eventually("the flow of "+ip, func() (bool, string) {
-		out, err := s.lab.Ofctl("-O", "OpenFlow13", "dump-flows", "s1", match)
-		return err == nil && strings.Contains(out, owner), out
+		out := s.flowsOf(tableOwners, ip)
+		return strings.Contains(out, owner), out
 	})
 	s.revalidated()
 }
