@@ -369,7 +369,7 @@ func solicitationsTeachStale(s *stage) {
 	// answered for, and the stranger is not believed.
 	liar := s.guest("h4")
 	liar.ip6 = owner.ip6
-	s.exchange("the liar's question", "h4", liar.solicits(other.ip6), at("h4", advertised(other, liar, false)))
+	s.doubted("the liar's question", "h4", liar.solicits(other.ip6), owner, at("h4", advertised(other, liar, false)))
 	s.bound(owner.ip6, owner.mac, "stale")
 	s.confirm(owner, asker)
 
@@ -400,7 +400,7 @@ func noOverride(s *stage) {
 	rival.ip6 = owner.ip6
 	// Solicited, without override, from another MAC.
 	na := packet.AppendNA(nil, asker.mac, rival.mac, false, 0, addr(rival.ip6), addr(asker.ip6), addr(rival.ip6), rival.mac, false, true, false)
-	s.exchange("the rival's NA", "h3", na, at("h2", na))
+	s.doubted("the rival's NA", "h3", na, owner, at("h2", na))
 	s.bound(owner.ip6, owner.mac, "stale")
 	s.confirm(owner, asker)
 	// From the owner itself it confirms.
@@ -420,18 +420,18 @@ func noOverride(s *stage) {
 func unverified(s *stage) {
 	g, asker := s.guest("h1"), s.known6(s.guest("h2"))
 	na := g.advertise(false, false, false)
-	s.exchange("unverified", "h1", na, s.everywhere("h1", na)...)
+	s.doubted("unverified", "h1", na, g, s.everywhere("h1", na)...)
 	s.bound(g.ip6, g.mac, "stale")
 	s.confirm(g, asker)
 	// It replaces nobody.
 	rival := s.guest("h3")
 	rival.ip6 = g.ip6
-	s.exchange("unverified rival", "h3", rival.advertise(false, false, false), s.everywhere("h3", rival.advertise(false, false, false))...)
+	s.doubted("unverified rival", "h3", rival.advertise(false, false, false), g, s.everywhere("h3", rival.advertise(false, false, false))...)
 	s.bound(g.ip6, g.mac, "stale")
 	s.confirm(g, asker)
 	// Unless the owner is gone: then the question goes to everybody, and the
 	// rival answers it.
-	s.exchange("unverified rival", "h3", rival.advertise(false, false, false), s.everywhere("h3", rival.advertise(false, false, false))...)
+	s.doubted("unverified rival", "h3", rival.advertise(false, false, false), g, s.everywhere("h3", rival.advertise(false, false, false))...)
 	ns := asker.solicits(g.ip6)
 	s.send("h2", ns)
 	s.waitFrame("h1", toMAC(ns, g.mac))

@@ -68,8 +68,12 @@ func origins(s *stage) {
 		learned.ip: "arp", learned.ip6: "nd", "10.9.0.1": "gateway", "fd09::1": "gateway", "10.9.0.9": "static", "fd09::9": "static",
 	} {
 		list := s.bindings("default", ip)
-		if len(list) != 1 || list[0].Origin != want || list[0].State != "reachable" {
-			s.t.Errorf("%s is %v, want one of origin %s", ip, list, want)
+		state := "static"
+		if want == "arp" || want == "nd" {
+			state = "reachable"
+		}
+		if len(list) != 1 || list[0].Origin != want || list[0].State != state {
+			s.t.Errorf("%s is %v, want one of origin %s, %s", ip, list, want, state)
 		}
 	}
 	// A gateway is answered for like any host, and as a router.
@@ -134,8 +138,8 @@ func severalPermitted(s *stage) {
 	}
 	answeredBy("before anybody spoke", first)
 	announce(second)
-	s.bound("10.9.0.10", second.mac, "reachable")
-	s.bound("fd09::10", second.mac, "reachable")
+	s.bound("10.9.0.10", second.mac, "static")
+	s.bound("fd09::10", second.mac, "static")
 	answeredBy("after the second announced itself", second)
 	stranger := s.guest("h2")
 	stranger.ip, stranger.ip6 = first.ip, first.ip6

@@ -25,6 +25,7 @@ type stage struct {
 	marks  *int // how many markers were sent
 	at     map[string]*lab.Capture
 	read   map[string]int // frames of each capture that were accounted for
+	asked  []byte         // what isat asks an owner that is doubted, and may ask again at any time
 }
 
 // cable is a way for markers: out of one host and in at another of the same
@@ -268,7 +269,7 @@ func (s *stage) received() (out []delivery) {
 	for _, port := range s.ports {
 		frames := s.at[port].Frames()
 		for _, f := range frames[s.read[port]:] {
-			if !f.Out && !isMarker(f.Data) {
+			if !f.Out && !isMarker(f.Data) && string(f.Data) != string(s.asked) {
 				out = append(out, delivery{port, f.Data})
 			}
 		}
@@ -283,6 +284,16 @@ func (s *stage) exchange(what, from string, frame []byte, want ...delivery) {
 	s.t.Helper()
 	s.send(from, frame)
 	s.expect(what, want...)
+}
+
+// doubted is exchange for a frame that makes an IPv6 owner doubtful: isat asks
+// it, too, by unicast.
+func (s *stage) doubted(what, from string, frame []byte, owner guest, want ...delivery) {
+	s.t.Helper()
+	mac, target := ownMAC, addr(owner.ip6)
+	s.asked = packet.AppendNS(nil, owner.mac, mac, false, 0, addr("fe80::69:73ff:fe61:7401"), target, target, &mac, nil)
+	s.exchange(what, from, frame, want...)
+	s.waitFrame(owner.at, s.asked)
 }
 
 // expect checks what came out since the last look.
