@@ -174,6 +174,9 @@ func originOf(s Source) Origin {
 }
 
 func (t *Table) learn(now int64, e Evidence) (Verdict, Change) {
+	if t.leasedToOther(now, e) {
+		return RefusedLeased, Change{}
+	}
 	if v := t.roomFor(e); v != Known {
 		return v, Change{}
 	}
@@ -188,6 +191,9 @@ func (t *Table) learn(now int64, e Evidence) (Verdict, Change) {
 		if e.Stale {
 			b.State = Stale
 		}
+	}
+	if _, leased := t.leases[e.Key]; leased {
+		b.Origin = DHCP
 	}
 	t.watch(now, b)
 	if e.Source == FromRestore && e.Idle != 0 && b.Idle != 0 {
@@ -287,6 +293,7 @@ func (t *Table) Configure(now int64, want []Permitted) []Change {
 		old := t.bindings.get(p.Key)
 		b := &Binding{Key: p.Key, MAC: p.MACs[0], Origin: p.Origin, State: Reachable, Router: p.Router, Learned: now}
 		delete(t.moves, p.Key) // what the operator says is never a duplicate
+		delete(t.leases, p.Key)
 		if old != nil && slices.Contains(p.MACs, old.MAC) {
 			b.MAC, b.Switch, b.Heard, b.Restored = old.MAC, old.Switch, old.Heard, old.Restored
 			if old.Origin == p.Origin {

@@ -1,6 +1,10 @@
 package binding
 
-import "github.com/isat-sdn/isat/packet"
+import (
+	"maps"
+
+	"github.com/isat-sdn/isat/packet"
+)
 
 // lease is an address that a DHCP server gave to a MAC.
 type lease struct {
@@ -10,8 +14,10 @@ type lease struct {
 }
 
 // Lease records that a DHCP server gave an address to a MAC for a span of
-// nanoseconds. As long as it lasts nobody else may have the address, and its
-// span is the binding's age limit. The lease's station need not be known.
+// nanoseconds. As long as it lasts nobody else may have the address, whatever
+// becomes of its binding, and its span is the binding's age limit. Without a
+// station of that MAC on the switch there is no binding yet: the owner is learned
+// when it is heard.
 func (t *Table) Lease(now int64, e Evidence, span int64) (Verdict, Change) {
 	old := t.bindings.get(e.Key)
 	if old != nil && old.Origin.Configured() {
@@ -20,10 +26,8 @@ func (t *Table) Lease(now int64, e Evidence, span int64) (Verdict, Change) {
 		}
 		return RefusedFixed, Change{}
 	}
-	if old == nil {
-		if v := t.roomFor(e); v != Known {
-			return v, Change{}
-		}
+	if v := t.roomForLease(old, e); v != Known {
+		return v, Change{}
 	}
 	t.leases[e.Key] = lease{e.MAC, now + span, span}
 	delete(t.moves, e.Key)
@@ -37,17 +41,43 @@ func (t *Table) Lease(now int64, e Evidence, span int64) (Verdict, Change) {
 			t.settle(old, b, e)
 		}
 	}
+	if t.StationOf(b) == nil {
+		if verdict != Moved {
+			return Known, Change{}
+		}
+		t.drop(old)
+		return Moved, Change{old, nil}
+	}
 	t.watch(now, b)
 	t.set(old, b)
 	return verdict, Change{old, b}
 }
 
-// EndLease takes a lease away, and its binding with it.
-func (t *Table) EndLease(key Key) (Change, bool) {
-	if _, ok := t.leases[key]; !ok {
+// roomForLease is roomFor for a lease: there are no more of them than there may
+// be bindings.
+func (t *Table) roomForLease(old *Binding, e Evidence) Verdict {
+	if _, again := t.leases[e.Key]; !again && len(t.leases) >= t.limits.Bindings {
+		return RefusedTotal
+	}
+	if old != nil {
+		return Known
+	}
+	return t.roomFor(e)
+}
+
+// EndLease takes a lease away, and its binding, if there is one, with it.
+func (t *Table) EndLease(key Key) (change Change, ok bool) {
+	if _, ok = t.leases[key]; !ok {
 		return Change{}, false
 	}
-	return t.Remove(key)
+	delete(t.leases, key)
+	change, _ = t.Remove(key)
+	return change, true
+}
+
+// EndLeases takes away the leases of networks, which have no bindings any more.
+func (t *Table) EndLeases(of func(network uint32) bool) {
+	maps.DeleteFunc(t.leases, func(k Key, _ lease) bool { return of(k.Network) })
 }
 
 // LeaseOf says to whom an address is leased and until when, in nanoseconds since

@@ -193,7 +193,6 @@ func (t *Table) drop(b *Binding) {
 	t.unlink(b)
 	t.network(b.Network).Bindings--
 	t.kinds[b.Origin][b.State]--
-	delete(t.leases, b.Key)
 }
 
 // unlink takes a binding off its station's list.

@@ -348,23 +348,23 @@ func (c *Core) lease(e binding.Evidence, at place, span int64) {
 	case binding.Moved:
 		c.decide(movedLeased, e.Key, is, was)
 	}
+	c.alarms.Arm(alarm{alarmLease, e.Key}, c.now+span)
+	if change == (binding.Change{}) {
+		return // its owner has not been heard yet
+	}
 	c.spread(change, nil)
 	c.heard(e.Key)
 	c.released(change.New)
-	c.alarms.Disarm(alarm{alarmLease, e.Key})
-	c.alarms.Arm(alarm{alarmLease, e.Key}, c.now+span)
+	if change.New != nil {
+		c.answered(e.Key)
+	}
 }
 
 // endLease takes a lease away, with its binding.
 func (c *Core) endLease(why decision, key binding.Key) {
-	c.alarms.Disarm(alarm{alarmLease, key})
-	b := c.table.Lookup(key)
-	if b == nil {
-		return
-	}
-	was := c.ownerOf(b)
-	if change, ok := c.table.EndLease(key); ok {
-		c.decide(why, key, was, who{})
+	change, ok := c.table.EndLease(key)
+	if ok && change.Old != nil {
+		c.decide(why, key, c.ownerOf(change.Old), who{})
 		c.spread(change, nil)
 	}
 }

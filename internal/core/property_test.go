@@ -42,6 +42,17 @@ number: 1
 bindings: [{ip: 10.0.0.3, mac: "02:00:00:00:00:04"}]
 ---
 {kind: network, name: red, number: 20, unknown: drop, ports: [{switch: s1, port: p1}, {switch: s1, port: p2}, {switch: s2, port: p2}]}`,
+	`
+{kind: network, name: default, number: 1, age: 3s, duplicates: {moves: 2, within: 10s, hold: 4s}}`,
+	`
+kind: network
+name: default
+number: 1
+age: 20s
+ages: [{prefix: 10.0.0.2/32, age: 0}, {prefix: 10.0.0.4/31, age: 4s}]
+duplicates: {moves: 3, within: 60s, hold: 0}
+subnets: [{prefix: 10.0.0.0/24, gateway: 10.0.0.6, gatewayMAC: "02:00:00:00:00:06"}]
+ports: [{switch: s1, port: p2, security: off}]`,
 }
 
 // routedTexts are intents with routers. Their networks have the hosts' addresses, too.
@@ -269,6 +280,73 @@ func (r *randomWorld) composed() {
 		Op: logical.Op(rapid.ByteRange(0, 15).Draw(r.t, "op")), Actions: pipeline.FloodActions(nil, binding.Segment{Network: 1})}})
 }
 
+// contest has one host claim what another one has, and time pass for the owner.
+func (r *randomWorld) contest() {
+	sw := r.someSwitch()
+	if !sw.up {
+		return
+	}
+	ip := netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(1, 3).Draw(r.t, "ip")})
+	for range rapid.IntRange(2, 4).Draw(r.t, "claims") {
+		host := rapid.Uint32Range(1, 3).Draw(r.t, "host")
+		mac := hostMAC(byte(host))
+		if sw.Ports[host].Number == 0 {
+			continue
+		}
+		r.flush()
+		r.receive(sw, host, packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{Op: 1, SHA: mac, SPA: ip.As4(), TPA: ip.As4()}))
+		r.check()
+		r.sleep(time.Duration(rapid.SampledFrom([]int64{0, 100e6, 400e6, 1200e6}).Draw(r.t, "pause")))
+		r.check()
+	}
+}
+
+// traffic hits the flows of some owners, and tells the core nothing.
+func (r *randomWorld) traffic() {
+	sw := r.someSwitch()
+	host := hostMAC(rapid.ByteRange(1, 6).Draw(r.t, "host"))
+	for key, f := range sw.flows {
+		m := &openflow.FlowRemoved{Cookie: f.Cookie, TableID: f.TableID, Match: f.Match, Reason: openflow.RemovedIdleTimeout}
+		if _, mac, ok := pipeline.QuietOwner(m); ok && mac == host {
+			f.hit, f.hits = r.now, f.hits+1
+			sw.flows[key] = f
+		}
+	}
+}
+
+// operate is what an operator does by hand.
+func (r *randomWorld) operate() {
+	r.flush()
+	scope := Scope{}
+	if rapid.Bool().Draw(r.t, "one") {
+		scope.IP = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(1, 6).Draw(r.t, "ip")})
+	}
+	if rapid.Bool().Draw(r.t, "clear") {
+		r.core.ClearDuplicates(r.now, scope)
+	} else {
+		r.core.Flush(r.now, scope)
+	}
+	r.flush()
+}
+
+// lease is what a DHCP server gives, or takes back.
+func (r *randomWorld) lease() {
+	r.flush()
+	sw := r.someSwitch()
+	if r.core.switches[sw.ID] == nil {
+		return
+	}
+	key := binding.NewKey(binding.Segment{Network: 1}, netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(1, 6).Draw(r.t, "ip")}))
+	if rapid.IntRange(0, 3).Draw(r.t, "back") == 0 {
+		r.core.endLease(removedReleased, key)
+	} else {
+		at := place{Switch: sw.ID, Port: binding.PortKey(rapid.Uint32Range(1, 4).Draw(r.t, "port"))}
+		span := rapid.SampledFrom([]int64{1e9, 5e9, 60e9, int64(1<<32-1) * 1e9}).Draw(r.t, "span")
+		r.core.lease(binding.Evidence{Key: key, MAC: hostMAC(rapid.ByteRange(1, 6).Draw(r.t, "mac")), Switch: sw.ID}, at, span)
+	}
+	r.flush()
+}
+
 // actions are what can happen.
 func (r *randomWorld) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
@@ -286,6 +364,10 @@ func (r *randomWorld) actions() map[string]func(*rapid.T) {
 		"paused":   func(*rapid.T) { r.paused() },
 		"composed": func(*rapid.T) { r.composed() },
 		"question": func(*rapid.T) { r.question() },
+		"contest":  func(*rapid.T) { r.contest() },
+		"traffic":  func(*rapid.T) { r.traffic() },
+		"operate":  func(*rapid.T) { r.operate() },
+		"lease":    func(*rapid.T) { r.lease() },
 		"intent": func(*rapid.T) {
 			r.queue = append(r.queue, NewIntent{rapid.SampledFrom(r.intents).Draw(r.t, "intent")})
 		},

@@ -163,9 +163,14 @@ func (c *Core) heardAs(sw *switchState, e *Punt, evidence binding.Evidence, verd
 	case binding.Claimed:
 		c.claimed(sw, e, evidence)
 	case binding.RefusedFixed, binding.RefusedLeased, binding.Frozen:
-		b := c.table.Lookup(key)
+		b, owner := c.table.Lookup(key), who{}
+		if b != nil {
+			owner = c.ownerOf(b)
+		} else {
+			owner.mac, _, _ = c.table.LeaseOf(key) // who has the lease has not been heard yet
+		}
 		why := map[binding.Verdict]decision{binding.RefusedFixed: refusedConfigured, binding.RefusedLeased: refusedLeased, binding.Frozen: refusedFrozen}[verdict]
-		c.refuseClaim(why, key, from, c.ownerOf(b))
+		c.refuseClaim(why, key, from, owner)
 		if verdict == binding.RefusedFixed {
 			c.defend(b)
 		}

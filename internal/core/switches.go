@@ -449,6 +449,7 @@ func (c *Core) forgetNetworks(before []view.Network) {
 			c.expire(removedNetwork, b.Key)
 		}
 	}
+	c.table.EndLeases(func(network uint32) bool { return c.names[network] == "" })
 }
 
 // setIntent takes over networks and configured bindings. Flows follow through
