@@ -76,7 +76,7 @@ func (s *Subject) Target(in binding.Segment) (binding.Key, bool) {
 	case ARPRequest:
 		return binding.Key{Segment: in, Addr: mapped(s.ARP.TPA)}, !s.ARP.IsAnnouncement() && isHost4(s.ARP.TPA)
 	case Solicitation:
-		return binding.Key{Segment: in, Addr: s.ND.Target}, s.ND.Target != [16]byte{}
+		return binding.Key{Segment: in, Addr: s.ND.Target}, isHost6(s.ND.Target)
 	}
 	return binding.Key{}, false
 }
@@ -114,8 +114,10 @@ func CanBeHost(ip netip.Addr) bool {
 	return isHost6(ip.As16())
 }
 
+// isHost6 leaves out IPv4 addresses in their mapped form, too, which are on no
+// wire (RFC 4291 §2.5.5.2): keys of IPv4 addresses have that form.
 func isHost6(a [16]byte) bool {
-	return a[0] != 0xff && a != [16]byte{} && a != [16]byte{15: 1}
+	return a[0] != 0xff && a != [16]byte{} && a != [16]byte{15: 1} && !netip.AddrFrom16(a).Is4In6()
 }
 
 // Teaching is why a frame does or does not teach a binding.
