@@ -84,6 +84,9 @@ func (t *Table) HearStation(now int64, key StationKey, at PortKey) (Verdict, *St
 	if s.Port == at {
 		return Known, s
 	}
+	if t.CountsAt(Location{key.Switch, at}).Stations >= t.limits.StationsPerPort {
+		return RefusedPort, nil
+	}
 	return Claimed, s
 }
 
@@ -115,20 +118,15 @@ func (t *Table) Hear(now int64, e Evidence) (Verdict, Change) {
 	}
 	// Another MAC claims the address. Only a source with authority can take it
 	// over; any other makes the present binding doubtful, so that the next
-	// request asks the wire.
-	if e.Source == FromARP || e.Source == FromNA {
+	// request asks the wire. What is doubted may go to whoever solicits from the
+	// address (RFC 4861 §7.2.3), but not before its owner was asked either.
+	switch {
+	case e.Source == FromARP, e.Source == FromNA, e.Source == FromSolicit && old.State == Stale:
 		return Claimed, Change{}
+	case old.State == Stale:
+		return Known, Change{}
 	}
 	b := *old
-	if old.State == Stale {
-		if e.Source != FromSolicit {
-			return Known, Change{}
-		}
-		b.MAC, b.Switch, b.Router, b.Restored, b.Learned = e.MAC, e.Switch, false, false, now
-		t.watch(now, &b)
-		t.set(old, &b)
-		return Moved, Change{old, &b}
-	}
 	b.State = Stale
 	t.set(old, &b)
 	return Doubted, Change{old, &b}
@@ -144,9 +142,15 @@ func (t *Table) Take(now int64, e Evidence) (Verdict, Change) {
 	if old.Origin.Configured() || old.State == Duplicate || old.MAC == e.MAC || t.leasedToOther(now, e) {
 		return t.Hear(now, e)
 	}
+	if v := t.roomToMove(old, e); v != Known {
+		return v, Change{}
+	}
 	b := *old
 	b.MAC, b.Switch, b.Router, b.Restored = e.MAC, e.Switch, e.Router, false
 	b.Origin, b.State, b.Learned, b.Heard = originOf(e.Source), Reachable, now, now
+	if e.Source == FromSolicit {
+		b.State, b.Router = Stale, false // never more by an NS (conformance N8)
+	}
 	if t.movedTooOften(now, e.Key) {
 		b.State, b.Unwatched, b.Idle, b.Tries = Duplicate, true, 0, 0
 		t.set(old, &b)
@@ -218,8 +222,7 @@ func (t *Table) refresh(now int64, old *Binding, e Evidence) (Verdict, Change) {
 			b.State = Reachable
 			verdict = Confirmed
 		}
-	default:
-		// It proves nothing about a stale one, but whoever was silent has spoken.
+	default: // any sign of life is enough for what was known well before it fell silent
 		if old.State == Silent || old.State == Probing {
 			b.State = Reachable
 			verdict = Confirmed

@@ -39,6 +39,10 @@ func stage(limit int64, tries uint8) int64 {
 	return limit
 }
 
+// spacing is the time between two questions at the least: a second (conformance
+// N12), or what there is between the stages of a limit of a few seconds.
+func spacing(limit int64) int64 { return max(min(limit/12, second), second/10) }
+
 // AgeLimit is how long an address may be silent, in nanoseconds, 0 for ever. A
 // lease's time takes the place of the network's limit.
 func (t *Table) AgeLimit(key Key) int64 {
@@ -97,6 +101,17 @@ func (t *Table) Bare(s *Station) bool {
 	return s.Idle != 0
 }
 
+// RestStation gives a station the idle time that it is to have now, and says
+// whether that is another one.
+func (t *Table) RestStation(s *Station) bool {
+	idle := t.stationIdle(s.StationKey)
+	if len(s.bindings) > 0 || s.Idle == idle {
+		return false
+	}
+	s.Idle = idle
+	return true
+}
+
 // Step is what follows when an owner was not heard.
 type Step uint8
 
@@ -115,6 +130,7 @@ func (t *Table) Quiet(now int64, key Key, mac packet.MAC, since int64) (Step, Ch
 		return Wait, Change{}
 	}
 	b := *old
+	b.Heard = min(b.Heard, now) // the clock may have been set back
 	if since > b.Heard {
 		// It has sent something since it was asked, or learned.
 		b.Heard, b.Tries = since, 0
@@ -158,8 +174,9 @@ func (t *Table) Asked(now int64, key Key) (due int64, change Change) {
 		b.State = Probing
 	}
 	t.set(old, &b)
-	left := b.Heard + stage(t.AgeLimit(key), b.Tries) - now
-	return now + min(max(left, second/10), second), Change{old, &b}
+	limit := t.AgeLimit(key)
+	left := b.Heard + stage(limit, b.Tries) - now
+	return now + min(max(left, spacing(limit)), second), Change{old, &b}
 }
 
 // Unheard tells that a question has had no answer. Wait comes with a change if
@@ -197,8 +214,8 @@ func (t *Table) Rest(now int64, key Key) (Change, bool) {
 	if b == *old {
 		return Change{}, false
 	}
-	if old.Idle == 0 && !old.Unwatched {
-		b.Heard = now // until now nobody was to tell whether it sends
+	if !old.Unwatched {
+		b.Heard = now // it may have sent something until now: only its old flow would have told
 	}
 	t.set(old, &b)
 	return Change{old, &b}, true

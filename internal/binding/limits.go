@@ -61,6 +61,19 @@ func (t *Table) roomFor(e Evidence) Verdict {
 	return Known
 }
 
+// roomToMove says whether a binding may go to where the evidence comes from: what
+// is there already needs no room.
+func (t *Table) roomToMove(b *Binding, e Evidence) Verdict {
+	to := t.stations.get(e.Station())
+	if to == nil || t.attached[to.Location()].Bindings < t.limits.BindingsPerPort {
+		return Known
+	}
+	if from := t.StationOf(b); from != nil && from.Location() == to.Location() {
+		return Known
+	}
+	return RefusedPort
+}
+
 // roomForStation is roomFor for a new station.
 func (t *Table) roomForStation(at Location) Verdict {
 	here := t.CountsAt(at).Stations

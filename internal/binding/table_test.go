@@ -100,7 +100,7 @@ func TestHearKnown(t *testing.T) {
 			outcome{Doubted, mac1, Stale}, outcome{Known, mac1, Stale}},
 		{FromSolicit,
 			outcome{Known, mac1, Reachable}, outcome{Known, mac1, Stale},
-			outcome{Doubted, mac1, Stale}, outcome{Moved, mac2, Stale}},
+			outcome{Doubted, mac1, Stale}, outcome{Claimed, mac1, Stale}},
 		{FromRestore,
 			outcome{Known, mac1, Reachable}, outcome{Known, mac1, Stale},
 			outcome{Known, mac1, Reachable}, outcome{Known, mac1, Stale}},

@@ -41,6 +41,9 @@ func (c *Core) ask(key binding.Key, reason askReason) *ask {
 		c.asks[key] = a
 		c.enqueue(key)
 	}
+	if reason > a.reason && reason >= askGone {
+		a.sent = 0 // it has not been asked everywhere
+	}
 	a.reason = max(a.reason, reason)
 	return a
 }

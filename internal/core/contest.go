@@ -106,6 +106,8 @@ func (c *Core) take(why decision, claim binding.Evidence, from who) bool {
 		c.freeze(change.New, from, was)
 	case binding.Learned:
 		c.learned(change, from)
+	case binding.RefusedTotal, binding.RefusedNetwork, binding.RefusedPort:
+		c.refuseLimit(verdict, claim.Key, from)
 	}
 	b := c.table.Lookup(claim.Key)
 	return b != nil && b.MAC == claim.MAC && b.Answered()
@@ -134,12 +136,35 @@ func (c *Core) freeze(b *binding.Binding, from, was who) {
 	c.note(slog.LevelWarn, "duplicate address: it changed its MAC too often, and is not answered any more", slog.String("ip", b.IP().String()),
 		slog.String("network", c.names[b.Network]), slog.String("mac", from.mac.String()), slog.String("other", was.mac.String()))
 	c.decide(duplicateMoves, b.Key, from, was)
+	c.holdDown(b)
+}
+
+// holdDown sets the time of a duplicate.
+func (c *Core) holdDown(b *binding.Binding) {
 	if n, ok := c.intent.ByNumber(b.Network); ok && n.Duplicates.Hold > 0 {
 		c.alarms.Arm(alarm{alarmRelease, b.Key}, c.now+int64(n.Duplicates.Hold))
+	} else {
+		c.alarms.Disarm(alarm{alarmRelease, b.Key})
 	}
 }
 
-// thaw releases a duplicate.
+// rehold gives the duplicates of networks whose hold-down changed their new times,
+// from now on.
+func (c *Core) rehold(before *intent.Intent) {
+	for b := range c.table.Bindings {
+		if b.State != binding.Duplicate {
+			continue
+		}
+		old, ok1 := before.ByNumber(b.Network)
+		n, ok2 := c.intent.ByNumber(b.Network)
+		if ok1 && ok2 && old.Duplicates.Hold != n.Duplicates.Hold {
+			c.holdDown(b)
+		}
+	}
+}
+
+// thaw releases a duplicate, and asks for it anew: everywhere, if where its last
+// owner is, is not known any more.
 func (c *Core) thaw(why decision, key binding.Key) bool {
 	change, ok := c.table.Thaw(c.now, key)
 	if !ok {
@@ -149,6 +174,11 @@ func (c *Core) thaw(why decision, key binding.Key) bool {
 	c.note(slog.LevelInfo, "duplicate address released", slog.String("ip", key.IP().String()), slog.String("network", c.names[key.Network]))
 	c.decide(why, key, c.ownerOf(change.New), who{})
 	c.spread(change, nil)
+	if c.table.StationOf(change.New) == nil {
+		c.doubt(silentPortGone, askGone, key)
+	} else {
+		c.ask(key, askDoubted)
+	}
 	return true
 }
 

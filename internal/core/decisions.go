@@ -19,7 +19,6 @@ const (
 	confirmedHeard
 	confirmedTraffic
 	doubtedContradicted
-	movedStale
 	movedUnasked
 	movedPlaceGone
 	movedSilent
@@ -81,7 +80,6 @@ var decisions = [numDecisions]decisionInfo{
 	confirmedHeard:        {view.EventConfirmed, "heard", "its owner was heard again"},
 	confirmedTraffic:      {view.EventConfirmed, "traffic", "its owner has sent something since it was asked"},
 	doubtedContradicted:   {view.EventDoubted, "contradicted", "another MAC says that it has it, without authority (RFC 4861 §7.2.5): stale, and its owner is asked"},
-	movedStale:            {view.EventMoved, "stale", "it was only known by hearsay"},
 	movedUnasked:          {view.EventMoved, "place-unknown", "where the old owner is, is not known"},
 	movedPlaceGone:        {view.EventMoved, "place-gone", "the old owner's port or switch is down"},
 	movedSilent:           {view.EventMoved, "owner-silent", "the old owner did not answer"},

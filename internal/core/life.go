@@ -127,8 +127,8 @@ func (c *Core) unheard(key binding.Key) {
 	if c.asks[key] != nil {
 		return // it is being asked otherwise, and that has its own end
 	}
-	if b := c.table.Lookup(key); b != nil && !c.askable(b) && b.State != binding.Stale {
-		c.rest(b)
+	if b := c.table.Lookup(key); b != nil && b.Unwatched && !c.askable(b) {
+		c.unaskable(b)
 		return
 	}
 	step, due, change := c.table.Unheard(c.now, key)
@@ -145,9 +145,15 @@ func (c *Core) unheard(key binding.Key) {
 	}
 }
 
-// rest leaves a binding to its switch, which is away now: when it is back its
-// flow watches anew, and if it stays away the binding's place is gone.
-func (c *Core) rest(b *binding.Binding) {
+// unaskable follows when an owner is to be asked and can't be. If its switch is
+// away the binding is left to it: when it is back its flow watches anew, and if it
+// stays away the binding's place is gone. Otherwise the port is down, and the
+// owner may be elsewhere.
+func (c *Core) unaskable(b *binding.Binding) {
+	if sw := c.switches[b.Switch]; sw == nil || sw.state != away {
+		c.doubt(silentPortDown, askGone, b.Key)
+		return
+	}
 	if change, ok := c.table.Rest(c.now, b.Key); ok {
 		c.spread(change, nil)
 	}
@@ -219,7 +225,7 @@ func (c *Core) refresh(key binding.Key) {
 		return // it was heard in the meantime
 	}
 	if !c.askable(b) {
-		c.rest(b)
+		c.unaskable(b)
 		return
 	}
 	frame, ok := c.refreshRequest(b)
@@ -325,6 +331,12 @@ func (c *Core) rewatch(before *intent.Intent) {
 			c.spread(change, nil)
 		}
 	}
+	for s := range c.table.Stations {
+		if changed[s.Network] && c.table.RestStation(s) {
+			c.sendSource(s)
+		}
+	}
+	c.rehold(before)
 }
 
 // lease records what a DHCP server gave, at a place.

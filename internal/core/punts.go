@@ -151,11 +151,7 @@ func (c *Core) heardAs(sw *switchState, e *Punt, evidence binding.Evidence, verd
 		c.decide(confirmedHeard, key, from, who{})
 		c.spread(change, nil)
 	case binding.Moved:
-		why := movedStale
-		if change.New.Origin.Configured() {
-			why = movedPermitted
-		}
-		c.moved(why, change, from, c.ownerOf(change.Old))
+		c.moved(movedPermitted, change, from, c.ownerOf(change.Old))
 	case binding.Doubted:
 		c.decide(doubtedContradicted, key, from, c.ownerOf(change.Old))
 		c.spread(change, nil)

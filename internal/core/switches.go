@@ -85,7 +85,7 @@ func (e SwitchUp) apply(c *Core) {
 		c.switches[e.Switch] = sw
 		kind = view.Added
 	}
-	before := c.portViews(sw)
+	before, ports := c.portViews(sw), sw.Ports
 	sw.Switch = fabric.Switch{ID: e.Switch, Ports: make(map[uint32]fabric.Port, len(e.Ports))}
 	for _, p := range e.Ports {
 		sw.Ports[p.Number] = p
@@ -111,6 +111,11 @@ func (e SwitchUp) apply(c *Core) {
 	c.note(slog.LevelInfo, "switch connected", slog.String("switch", sw.label()), slog.String("address", e.Address),
 		slog.Int("ports", len(sw.Ports)), slog.Int("kept", d.Kept), slog.Int("added", d.Added),
 		slog.Int("changed", d.Changed), slog.Int("removed", d.Removed), slog.Int("restored", restored))
+	for _, p := range e.Ports {
+		if ports[p.Number].Up && !p.Up {
+			c.portDown(sw, p.Number) // while the switch was away
+		}
+	}
 	c.changedSwitch(kind, sw)
 	c.changedPorts(before, c.portViews(sw))
 }
@@ -520,9 +525,13 @@ func (c *Core) spread(change binding.Change, except *switchState) {
 // last one: without bindings nothing else tells when its time has come.
 func (c *Core) bare(b *binding.Binding) {
 	s := c.table.StationOf(b)
-	if s == nil || !c.table.Bare(s) {
-		return
+	if s != nil && c.table.Bare(s) {
+		c.sendSource(s)
 	}
+}
+
+// sendSource sends the flow of a station's source, whose idle time is another one.
+func (c *Core) sendSource(s *binding.Station) {
 	if sw := c.switches[s.Switch]; sw != nil {
 		sw.add(pipeline.StationFlows(s.StationKey, s.Port, s.Idle)[0])
 	}

@@ -344,6 +344,12 @@ func (p *player) switchCommand(words []string) {
 			sw.Ports[number] = fabric.Port{Number: number, Name: portName, Up: true}
 		}
 		p.step(p.connect(sw))
+	case "up-with-down":
+		for _, port := range rest {
+			number, portName := portOf(port)
+			sw.Ports[number] = fabric.Port{Number: number, Name: portName}
+		}
+		p.step(p.connect(sw))
 	case "down":
 		p.step(p.disconnect(sw))
 	case "empty":
