@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"log/slog"
+	"slices"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/intent"
@@ -20,7 +22,10 @@ const (
 	// settledTime is how long a claim that was refused is refused again without
 	// asking: one question a second for an address (conformance A5).
 	settledTime = int64(1e9)
-	maxContests = 4096
+	// Of the contests that may be under way a port can take up a quarter, so that
+	// hosts elsewhere can move whatever is claimed from there.
+	maxContests        = 4096
+	maxContestsPerPort = maxContests / 4
 )
 
 // contest is an address that is claimed by a MAC that does not have it, while
@@ -39,7 +44,7 @@ type contest struct {
 // it is asked at the old one.
 type stationContest struct {
 	to    binding.PortKey
-	ask   binding.Key // the address that is asked for
+	ask   []binding.Key // addresses that are asked for in turn
 	asked int
 	since int64
 	over  bool
@@ -79,7 +84,7 @@ func (c *Core) claimed(sw *switchState, e *Punt, claim binding.Evidence) bool {
 		}
 		return false
 	}
-	if len(c.contests) >= maxContests {
+	if !c.contestBegins(from.at) {
 		c.refuseClaim(refusedBusy, claim.Key, from, owner)
 		return false
 	}
@@ -87,6 +92,23 @@ func (c *Core) claimed(sw *switchState, e *Punt, claim binding.Evidence) bool {
 	c.decide(askedClaim, claim.Key, from, owner)
 	c.tickContest(claim.Key)
 	return false
+}
+
+// contestBegins says whether there is room for another contest of a claim from a
+// place, and takes it.
+func (c *Core) contestBegins(from place) bool {
+	if len(c.contests)+len(c.movers) >= maxContests || c.contesting[from] >= maxContestsPerPort {
+		return false
+	}
+	c.contesting[from]++
+	return true
+}
+
+// contestEnds gives that room back.
+func (c *Core) contestEnds(from place) {
+	if c.contesting[from]--; c.contesting[from] == 0 {
+		delete(c.contesting, from)
+	}
 }
 
 // take lets a claim have its address.
@@ -201,9 +223,11 @@ func (c *Core) tickContest(key binding.Key) {
 	switch {
 	case k.over || b == nil || b.MAC == k.claim.MAC || c.table.Station(k.claim.Station()) == nil:
 		delete(c.contests, key) // settled, or the newcomer is gone
+		c.contestEnds(k.from.at)
 		c.contestOver(key, k)
 	case c.now-k.since >= contestTime:
 		delete(c.contests, key)
+		c.contestEnds(k.from.at)
 		if c.take(movedSilent, k.claim, k.from) {
 			c.released(c.table.Lookup(key))
 		}
@@ -238,6 +262,7 @@ func (c *Core) ownerAnswered(key binding.Key, mac packet.MAC) {
 const (
 	defendInterval = int64(10e9)
 	maxDefended    = 4096
+	maxDoubted     = 4096
 )
 
 // defend tells everybody who has an address that another MAC claimed. The frame
@@ -288,14 +313,26 @@ func (c *Core) stationClaimed(sw *switchState, e *Punt, s *binding.Station) bool
 		}
 		return false
 	}
-	if len(c.movers) >= maxContests {
+	from := place{Switch: sw.ID, Port: e.Port}
+	if !c.contestBegins(from) {
 		c.counters.decisions[refusedBusy]++
 		return false
 	}
-	c.movers[s.StationKey] = &stationContest{to: e.Port, ask: s.Bindings()[0].Key, since: c.now}
-	c.decide(askedStation, s.Bindings()[0].Key, who{s.MAC, place{Switch: sw.ID, Port: e.Port}}, who{s.MAC, old})
+	k := &stationContest{to: e.Port, ask: latest(s.Bindings(), contestTries), since: c.now}
+	c.movers[s.StationKey] = k
+	c.decide(askedStation, k.ask[0], who{s.MAC, from}, who{s.MAC, old})
 	c.tickMover(s.StationKey)
 	return false
+}
+
+// latest returns some addresses of a station, those that were heard last first: it
+// may have given up others, and would not answer for them.
+func latest(bindings []*binding.Binding, most int) (keys []binding.Key) {
+	list := slices.SortedStableFunc(slices.Values(bindings), func(a, b *binding.Binding) int { return cmp.Compare(b.Heard, a.Heard) })
+	for _, b := range list[:min(len(list), most)] {
+		keys = append(keys, b.Key)
+	}
+	return keys
 }
 
 // moveStation gives a station its new place.
@@ -325,14 +362,16 @@ func (c *Core) tickMover(key binding.StationKey) {
 	switch {
 	case k.over || s == nil || s.Port == k.to || sw == nil || !sw.member(k.to, key.Network):
 		delete(c.movers, key)
+		c.contestEnds(place{Switch: key.Switch, Port: k.to})
 	case c.now-k.since >= contestTime:
 		delete(c.movers, key)
+		c.contestEnds(place{Switch: key.Switch, Port: k.to})
 		c.moveStation(stationMovedSilent, sw, s, k.to)
 	default:
 		if k.asked < contestTries {
-			k.asked++
 			c.counters.probes++
-			c.deliver(s.Location(), ownRequest(k.ask, key.MAC))
+			c.deliver(s.Location(), ownRequest(k.ask[k.asked%len(k.ask)], key.MAC))
+			k.asked++
 		}
 		c.moverAlarms.Arm(key, min(c.now+contestInterval, k.since+contestTime))
 	}
@@ -349,7 +388,7 @@ func (c *Core) stationAnswered(s *binding.Station) {
 	c.moverAlarms.Arm(s.StationKey, c.now+settledTime)
 	claim := who{s.MAC, place{Switch: s.Switch, Port: k.to}}
 	_, port := c.placeNames(claim.at)
-	c.noteHost(slog.LevelWarn, topic{"station refused: it answers at its old port", k.ask, s.MAC}, slog.String("mac", s.MAC.String()),
+	c.noteHost(slog.LevelWarn, topic{"station refused: it answers at its old port", k.ask[0], s.MAC}, slog.String("mac", s.MAC.String()),
 		slog.String("network", c.names[s.Network]), slog.String("port", port))
-	c.decide(refusedStation, k.ask, claim, who{s.MAC, s.Location()})
+	c.decide(refusedStation, k.ask[0], claim, who{s.MAC, s.Location()})
 }

@@ -66,6 +66,8 @@ type Core struct {
 	moverAlarms *binding.Wheel[binding.StationKey]
 	contests    map[binding.Key]*contest
 	movers      map[binding.StationKey]*stationContest
+	contesting  map[place]int         // how many contests are of claims from a place
+	doubted     map[binding.Key]int64 // when an address was contradicted without authority last
 	defended    map[binding.Key]int64 // when an address was announced against a claim last
 	toAsk       keyQueue              // questions that wait for their turn
 	asking      bucket                // of those
@@ -97,6 +99,9 @@ func New(config Config, in *intent.Intent) *Core {
 		sponged:  make(map[binding.Key]int64),
 		pacing:   pacing{queued: make(map[binding.Key]bool)},
 		errors:   bucket{rate: errorsPerSecond},
+
+		contesting: make(map[place]int),
+		doubted:    make(map[binding.Key]int64),
 	}
 	if !config.Start.IsZero() {
 		c.now = config.Start.UnixNano()

@@ -116,6 +116,11 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		return key, false
 	}
 	delete(c.probed, evidence.Key)
+	if c.doubtedAgain(&evidence) {
+		b := c.table.Lookup(evidence.Key)
+		c.refuseClaim(refusedOwner, b.Key, who{evidence.MAC, place{Switch: sw.ID, Port: e.Port}}, c.ownerOf(b))
+		return evidence.Key, false
+	}
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
 	c.heardAs(sw, e, evidence, verdict, change)
@@ -129,6 +134,17 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		c.answered(evidence.Key)
 	}
 	return evidence.Key, b.Answered()
+}
+
+// doubtedAgain says whether what a frame says would doubt a binding whose owner
+// has just been asked because of that: once a second is enough (conformance N12).
+func (c *Core) doubtedAgain(e *binding.Evidence) bool {
+	weak := e.Source == binding.FromSolicit || e.Source == binding.FromUnverified || e.Source == binding.FromNAKeepOther
+	b := c.table.Lookup(e.Key)
+	if b == nil || !weak || b.Origin.Configured() || b.Origin == binding.DHCP || !b.Answered() || b.MAC == e.MAC {
+		return false
+	}
+	return !c.first(c.doubted, maxDoubted, settledTime, e.Key)
 }
 
 // heardAs does what follows from what a frame said of its sender's address.
