@@ -241,25 +241,43 @@ func (c *Core) refresh(key binding.Key) {
 }
 
 // refreshRequest is the question to a silent owner. Its IPv4 source is the
-// subnet's gateway, with its MAC, if there is one; otherwise there is no source,
-// which a host that is about to take the address would misunderstand
+// subnet's gateway, with its MAC, if there is one elsewhere; otherwise there is no
+// source, which a host that is about to take the address would misunderstand
 // (conformance D2).
 func (c *Core) refreshRequest(b *binding.Binding) ([]byte, bool) {
 	if !b.Key.Is4() {
 		return ownRequest(b.Key, b.MAC), true
 	}
-	if n, ok := c.intent.ByNumber(b.Network); ok {
-		if subnet, ok := n.SubnetOf(b.IP()); ok && subnet.Gateway.Is4() && subnet.Gateway != b.IP() {
-			gateway := c.table.Lookup(binding.NewKey(b.Segment, subnet.Gateway))
-			if gateway != nil && gateway.Answered() {
-				return requestFrom(gateway.MAC, subnet.Gateway, b.Key, b.MAC), true
-			}
-		}
+	if gateway := c.gatewayElsewhere(b); gateway != nil {
+		return requestFrom(gateway.MAC, gateway.IP(), b.Key, b.MAC), true
 	}
 	if at, ok := c.probed[b.Key]; ok && c.now-at < probedSpan {
 		return nil, false
 	}
 	return ownRequest(b.Key, b.MAC), true
+}
+
+// gatewayElsewhere is the gateway of an owner's subnet, if it is known to be at
+// another place. If it is at the owner's, perhaps behind the same bridge, then its
+// MAC must not come from here, and what is answered to it does not come here.
+func (c *Core) gatewayElsewhere(b *binding.Binding) *binding.Binding {
+	n, ok := c.intent.ByNumber(b.Network)
+	if !ok {
+		return nil
+	}
+	subnet, ok := n.SubnetOf(b.IP())
+	if !ok || !subnet.Gateway.Is4() || subnet.Gateway == b.IP() {
+		return nil
+	}
+	gateway := c.table.Lookup(binding.NewKey(b.Segment, subnet.Gateway))
+	if gateway == nil || !gateway.Answered() {
+		return nil
+	}
+	at := c.table.StationOf(gateway)
+	if c.routers.macs[networkMAC{b.Network, gateway.MAC}] || at != nil && at.Location() != c.ownerOf(b).at {
+		return gateway
+	}
+	return nil
 }
 
 // doubt makes silent what is known of an address, and has its owner searched.
