@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/binding"
@@ -129,7 +128,7 @@ func (b backend) Explain(ctx context.Context, t api.Target) (list []view.Explana
 	}
 	err = b.d.query(ctx, func(c *core.Core) {
 		for _, key := range keys {
-			list = append(list, c.Explain(time.Now(), key))
+			list = append(list, c.Explain(b.d.clock.now(), key))
 		}
 	})
 	return list, err

@@ -55,6 +55,7 @@ type daemon struct {
 	store       *store.Store // nil without a data directory
 	asked       *asked
 	edits       chan edit
+	clock       clock // the loop's
 	switches    *ofconn.Server
 	listen      []string
 	dropped     atomic.Uint64 // punts, because the loop was behind

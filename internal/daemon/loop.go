@@ -43,7 +43,7 @@ func (d *daemon) loop(ctx context.Context) error {
 		batch = d.more(batch)
 		began := time.Now()
 		d.core.WatchEvents(true, d.routine.Load() > 0)
-		effects := d.core.Step(began, batch...)
+		effects := d.core.Step(d.clock.now(), batch...)
 		clear(batch)
 		d.carryOut(ctx, &effects, &syncs)
 		d.steps.Add(1)
@@ -52,7 +52,7 @@ func (d *daemon) loop(ctx context.Context) error {
 			close(edited)
 		}
 		if at, ok := d.core.Next(); ok {
-			timer.Reset(time.Until(at))
+			timer.Reset(d.clock.until(at))
 		}
 	}
 }

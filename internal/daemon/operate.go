@@ -27,7 +27,7 @@ func (b backend) operate(ctx context.Context, s api.Scope, do func(*core.Core, t
 	err = b.d.query(ctx, func(c *core.Core) {
 		var scope core.Scope
 		if scope, refused = scopeOf(c, s); refused == nil {
-			n = do(c, time.Now(), scope)
+			n = do(c, b.d.clock.now(), scope)
 		}
 	})
 	if err == nil {
