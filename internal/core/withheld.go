@@ -4,6 +4,7 @@ import (
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
 )
 
 // maxWithheld is the length of the longest packet that waits for a contest, in
@@ -19,7 +20,7 @@ func (c *Core) withheld(sw *switchState, e *Punt) {
 	key, mac, ok := s.Claim(e.Segment)
 	b := c.table.Lookup(key)
 	switch k := c.contests[key]; {
-	case !ok, b == nil, b.MAC == mac, !b.Answered():
+	case !ok, c.uncontradicted(key, b, mac):
 		c.goOn(e)
 	case len(e.Frame) <= maxWithheld && k != nil && !k.over && k.claim.MAC == mac && k.from.at == place{Switch: sw.ID, Port: e.Port}:
 		// Of several the latest: it is what the sender would say now.
@@ -30,6 +31,16 @@ func (c *Core) withheld(sw *switchState, e *Punt) {
 	default:
 		c.counters.claimsDropped++
 	}
+}
+
+// uncontradicted says whether nobody else has the address of a claim: by the
+// binding, or by a lease of a host that was not heard yet.
+func (c *Core) uncontradicted(key binding.Key, b *binding.Binding, mac packet.MAC) bool {
+	if b != nil {
+		return b.MAC == mac || !b.Answered()
+	}
+	owner, until, leased := c.table.LeaseOf(key)
+	return !leased || owner == mac || until <= c.now
 }
 
 // goOn lets a packet that was withheld go its way.
@@ -50,7 +61,7 @@ func (c *Core) contestOver(key binding.Key, k *contest) {
 	if k.packet == nil {
 		return
 	}
-	if b := c.table.Lookup(key); b == nil || b.MAC == k.claim.MAC || !b.Answered() {
+	if c.uncontradicted(key, c.table.Lookup(key), k.claim.MAC) {
 		c.goOn(k.packet)
 		k.packet = nil
 	}
