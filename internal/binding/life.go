@@ -206,8 +206,8 @@ func (t *Table) Unheard(now int64, key Key) (step Step, due int64, change Change
 // the age limit: whatever was asked before counts no more.
 func (t *Table) Rest(now int64, key Key) (Change, bool) {
 	old := t.bindings.get(key)
-	if old == nil || old.Origin.Configured() || old.State == Duplicate {
-		return Change{}, false
+	if old == nil || old.Origin.Configured() || old.State == Duplicate || t.StationOf(old) == nil {
+		return Change{}, false // what is nowhere is being asked for, and no switch can watch
 	}
 	b := *old
 	t.watch(now, &b)

@@ -137,3 +137,18 @@ func TestClockSetBack(t *testing.T) {
 		t.Errorf("step %d, want %d", step, Ask)
 	}
 }
+
+// What is at home nowhere is watched by no switch, whatever its age limit is.
+func TestNoRestNowhere(t *testing.T) {
+	limit := int64(time.Minute)
+	table := newTable(Config{Rules: Rules{Age: func(Key) int64 { return limit }}})
+	key := ip("10.0.0.1")
+	_, s := table.HearStation(0, station(1, mac1), 1)
+	table.Hear(0, says(FromARP, key, mac1))
+	table.RemoveStation(s, false)
+	limit /= 2
+	if change, ok := table.Rest(1, key); ok {
+		t.Errorf("it rests: %+v", change.New)
+	}
+	checkTable(t, table)
+}
