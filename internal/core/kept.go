@@ -13,9 +13,12 @@ func (e Recall) apply(c *Core) {
 	}
 	for i := range e.Bindings {
 		k := &e.Bindings[i]
-		if c.names[k.Key.Network] == "" || !c.table.Recall(k) {
+		if c.names[k.Key.Network] == "" || !c.table.Recall(c.now, k) {
 			c.forgetKept(k.Key)
 			continue
+		}
+		if k.Until != 0 {
+			c.alarms.Arm(alarm{alarmLease, k.Key}, k.Until)
 		}
 		c.recalled[k.Key] = place{Switch: k.Binding.Switch, Port: k.Port}
 		if limit := c.table.AgeLimit(k.Key); limit > 0 {
@@ -45,6 +48,9 @@ func (c *Core) keepBinding(b *binding.Binding) {
 	k := binding.Kept{Key: b.Key, Binding: b}
 	if s := c.table.StationOf(b); s != nil {
 		k.Port = s.Port
+	}
+	if mac, until, leased := c.table.LeaseOf(b.Key); leased && mac == b.MAC {
+		k.Until, k.Span = until, c.table.AgeLimit(b.Key)
 	}
 	c.effects.Kept = append(c.effects.Kept, k)
 }

@@ -247,3 +247,49 @@ func TestRecalledGo(t *testing.T) {
 		t.Errorf("after its time: %+v", b)
 	}
 }
+
+// A lease is kept with its binding, and holds after a restart as long as it would
+// have: nobody else can have the address, even before its owner is heard.
+func TestKeptLease(t *testing.T) {
+	before := newKeeper(t, keptStart)
+	sw := before.hosts(1)
+	before.step(before.connect(sw))
+	before.receive(sw, 1, request(1, 9))
+	give := func(span time.Duration) {
+		before.core.lease(binding.Evidence{Key: hostKey(1), MAC: hostMAC(1), Switch: 1}, place{Switch: 1, Port: 1}, int64(span))
+		before.step()
+	}
+	give(time.Hour)
+	before.sleep(30 * time.Minute)
+	give(2 * time.Hour) // a renewal
+	kept := before.kept[hostKey(1)]
+	if until := keptStart.Add(150 * time.Minute).UnixNano(); kept.Until != until || kept.Span != int64(2*time.Hour) {
+		t.Fatalf("kept until %d for %v, want until %d for 2h", kept.Until, time.Duration(kept.Span), until)
+	}
+
+	late := newKeeper(t, keptStart.Add(151*time.Minute))
+	late.step(Recall{Bindings: []binding.Kept{kept}})
+	if n := late.core.Table().Len().Bindings; n != 0 || late.core.Table().Leases() != 0 {
+		t.Errorf("%d bindings are recalled although the lease is over", n)
+	}
+
+	after := newKeeper(t, keptStart.Add(time.Hour))
+	after.step(Recall{Bindings: []binding.Kept{kept}})
+	thief := after.hosts(1)
+	after.step(after.connect(thief))
+	mac := hostMAC(2)
+	after.receive(thief, 2, packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{
+		Op: packet.ARPRequest, SHA: mac, SPA: [4]byte{10, 0, 0, 1}, TPA: [4]byte{10, 0, 0, 9}}))
+	after.sleep(time.Second)
+	if b := after.core.Table().Lookup(hostKey(1)); b == nil || b.MAC != hostMAC(1) {
+		t.Errorf("another host took the leased address: %+v", b)
+	}
+	after.receive(thief, 1, request(1, 9))
+	if b := after.core.Table().Lookup(hostKey(1)); b == nil || b.MAC != hostMAC(1) || b.State != binding.Reachable {
+		t.Errorf("its owner was heard, and it is %+v", b)
+	}
+	after.sleep(91 * time.Minute)
+	if b := after.core.Table().Lookup(hostKey(1)); b != nil || after.core.Table().Leases() != 0 {
+		t.Errorf("the lease is over, and there is %+v", b)
+	}
+}

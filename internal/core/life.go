@@ -387,6 +387,9 @@ func (c *Core) lease(e binding.Evidence, at place, span int64) {
 	c.released(change.New)
 	if change.New != nil {
 		c.answered(e.Key)
+		if c.keeping {
+			c.keepBinding(change.New) // a renewal changes nothing else
+		}
 	}
 }
 

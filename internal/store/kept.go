@@ -21,6 +21,7 @@ const (
 	bindingKey  = len(bindingPrefix) + 4 + 2 + 16   // network, VLAN, address
 	bindingSize = 1 + 1 + 1 + 1 + 6 + 8 + 4 + 8 + 8 // form, origin, state, flags, MAC, switch, port, learned, heard
 	flagRouter  = 1
+	leaseSize   = 8 + 8 // end, span; only with a lease
 )
 
 func appendKey(b []byte, k binding.Key) []byte {
@@ -40,7 +41,12 @@ func appendBinding(b []byte, k *binding.Kept) []byte {
 	b = binary.BigEndian.AppendUint64(b, k.Binding.Switch)
 	b = binary.BigEndian.AppendUint32(b, uint32(k.Port))
 	b = binary.BigEndian.AppendUint64(b, uint64(k.Binding.Learned))
-	return binary.BigEndian.AppendUint64(b, uint64(k.Binding.Heard))
+	b = binary.BigEndian.AppendUint64(b, uint64(k.Binding.Heard))
+	if k.Until != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(k.Until))
+		b = binary.BigEndian.AppendUint64(b, uint64(k.Span))
+	}
+	return b
 }
 
 // decodeBinding reads what appendKey and appendBinding wrote. ok is false for
@@ -59,7 +65,11 @@ func decodeBinding(key, value []byte) (k binding.Kept, ok bool) {
 	b.Network, b.VLAN = binary.BigEndian.Uint32(key), binary.BigEndian.Uint16(key[4:])
 	copy(b.Addr[:], key[6:])
 	copy(b.MAC[:], value[4:10])
-	return binding.Kept{Key: b.Key, Binding: b, Port: binding.PortKey(binary.BigEndian.Uint32(value[18:]))}, true
+	k = binding.Kept{Key: b.Key, Binding: b, Port: binding.PortKey(binary.BigEndian.Uint32(value[18:]))}
+	if lease := value[bindingSize:]; len(lease) >= leaseSize {
+		k.Until, k.Span = int64(binary.BigEndian.Uint64(lease)), int64(binary.BigEndian.Uint64(lease[8:]))
+	}
+	return k, true
 }
 
 // pageSize is how many bindings are read at once.

@@ -153,7 +153,11 @@ func kept(i int) binding.Kept {
 		MAC: packet.MAC{2, 0, 0, byte(i >> 16), byte(i >> 8), byte(i)}, Origin: binding.ND, State: binding.Reachable,
 		Switch: 0x1122334455667788, Router: i%2 == 1, Learned: int64(i) * 1e9, Heard: int64(i)*1e9 + 5,
 	}
-	return binding.Kept{Key: b.Key, Binding: b, Port: binding.NewPortKey(0xfffe, 4094)}
+	k := binding.Kept{Key: b.Key, Binding: b, Port: binding.NewPortKey(0xfffe, 4094)}
+	if i%3 == 2 {
+		k.Until, k.Span = int64(i)*1e12, 3600e9
+	}
+	return k
 }
 
 // bindings returns all that was kept of bindings.
