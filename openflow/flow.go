@@ -1,6 +1,9 @@
 package openflow
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // FlowMod changes a flow table (OF1.3 A.3.4.1). Timeouts are in seconds, 0 for never.
 type FlowMod struct {
@@ -62,6 +65,45 @@ func decodeFlowMod(r *reader) *FlowMod {
 	m.Match = decodeMatch(r)
 	m.Instructions = decodeInstructions(r)
 	return m
+}
+
+// Where an encoded flow-mod has its fields, for who encodes many that differ in little. From
+// [FlowModMatch] on the length of what follows varies.
+const (
+	FlowModCookie      = 8
+	FlowModTable       = 24
+	FlowModCommand     = 25
+	FlowModIdleTimeout = 26
+	FlowModHardTimeout = 28
+	FlowModPriority    = 30
+	FlowModFlags       = 44
+	FlowModMatch       = 48
+)
+
+// flowModMatchEnd is where the match of an encoded flow-mod ends, without and with its padding.
+func flowModMatchEnd(m []byte) (end, padded int) {
+	n := int(be.Uint16(m[FlowModMatch+2:]))
+	return FlowModMatch + n, FlowModMatch + pad8(n)
+}
+
+// SameFlow reports whether two encoded flow-mods of this package are for the same flow, as
+// [FlowKey] tells.
+func SameFlow(a, b []byte) bool {
+	endA, _ := flowModMatchEnd(a)
+	endB, _ := flowModMatchEnd(b)
+	return a[FlowModTable] == b[FlowModTable] && be.Uint16(a[FlowModPriority:]) == be.Uint16(b[FlowModPriority:]) &&
+		bytes.Equal(a[FlowModMatch:endA], b[FlowModMatch:endB])
+}
+
+// DeleteInPlace makes of an encoded flow-mod of this package the one that deletes its flow, and
+// nothing else. It is shorter.
+func DeleteInPlace(m []byte) []byte {
+	_, end := flowModMatchEnd(m)
+	be.PutUint64(m[FlowModCookie:], 0)
+	m[FlowModCommand] = FlowDeleteStrict
+	be.PutUint32(m[FlowModIdleTimeout:], 0) // and the hard timeout
+	be.PutUint16(m[FlowModFlags:], 0)
+	return FinishMessage(m[:end], 0)
 }
 
 // FlowRemoved says that a flow is gone (OF1.3 A.4.2).

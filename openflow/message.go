@@ -8,6 +8,9 @@ const Version = 0x04
 // HeaderLen is the length of the header of every message.
 const HeaderLen = 8
 
+// HeaderXID is where the header has its transaction id.
+const HeaderXID = 4
+
 // MaxMessage is the largest length that the header can express.
 const MaxMessage = 65535
 

@@ -254,3 +254,34 @@ func TestParsePacketIn2Refuses(t *testing.T) {
 		}
 	}
 }
+
+func TestEncodedFlowMods(t *testing.T) {
+	encode := func(table uint8, priority uint16, v uint64, change func(*openflow.FlowMod)) []byte {
+		m := openflow.NewFlowMod(openflow.FlowAdd, table, priority)
+		m.Cookie, m.IdleTimeout, m.HardTimeout, m.Flags = 7, 8, 9, openflow.FlagSendFlowRem
+		m.Match = m.Match.U64(openflow.Metadata, v).U32(openflow.Reg0, 4)
+		m.Instructions = openflow.Apply(openflow.SetUint(openflow.Reg1, v)).Goto(table + 1)
+		if change != nil {
+			change(m)
+		}
+		return openflow.Append(nil, 5, m)
+	}
+	add := encode(3, 10, 1, nil)
+	deletion := encode(3, 10, 1, func(m *openflow.FlowMod) {
+		m.Command, m.Cookie, m.IdleTimeout, m.HardTimeout, m.Flags = openflow.FlowDeleteStrict, 0, 0, 0, 0
+		m.Instructions = openflow.Instructions{}
+	})
+	for name, other := range map[string][]byte{
+		"table": encode(4, 10, 1, nil), "priority": encode(3, 11, 1, nil), "match": encode(3, 10, 2, nil),
+	} {
+		if openflow.SameFlow(add, other) {
+			t.Errorf("flows that differ in their %s are the same", name)
+		}
+	}
+	if !openflow.SameFlow(add, deletion) || !openflow.SameFlow(add, encode(3, 10, 1, func(m *openflow.FlowMod) { m.Cookie = 8 })) {
+		t.Error("flows that differ in nothing that tells them apart are not the same")
+	}
+	if got := openflow.DeleteInPlace(add); !bytes.Equal(got, deletion) {
+		t.Errorf("deletion:\n got %x\nwant %x", got, deletion)
+	}
+}

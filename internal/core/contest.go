@@ -340,9 +340,7 @@ func (c *Core) moveStation(why decision, sw *switchState, s *binding.Station, to
 	from := s.Port
 	c.table.MoveStation(c.now, s, to)
 	sw.remove(pipeline.StationFlows(s.StationKey, from, 0)[0])
-	for _, f := range pipeline.StationFlows(s.StationKey, to, s.Idle) {
-		sw.add(f)
-	}
+	sw.addStation(s)
 	c.counters.stations[binding.Moved]++
 	segment := binding.Key{Segment: s.Segment}
 	c.noteHost(slog.LevelInfo, topic{text: "station moved", key: segment, mac: s.MAC}, slog.String("mac", s.MAC.String()),

@@ -54,7 +54,7 @@ func BenchmarkLearn(b *testing.B) { benchmarkLearn(b, false) }
 func BenchmarkLearnAndKeep(b *testing.B) { benchmarkLearn(b, true) }
 
 func benchmarkLearn(b *testing.B, keep bool) {
-	const most = 1 << 19
+	const most = 1 << 18 // of one network, by default
 	var c *Core
 	var now time.Time
 	batch := make([]Event, 0, benchBatch)

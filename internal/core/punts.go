@@ -87,9 +87,7 @@ func (c *Core) hearStation(sw *switchState, e *Punt, mac packet.MAC) (heard, bel
 		c.changedStation(view.Added, station)
 		c.settle(station)
 	}
-	for _, f := range pipeline.StationFlows(key, e.Port, station.Idle) {
-		sw.add(f)
-	}
+	sw.addStation(station)
 	return true, true
 }
 

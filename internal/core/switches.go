@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"iter"
@@ -59,6 +60,13 @@ func (sw *switchState) send(m openflow.Message) {
 
 func (sw *switchState) add(f openflow.FlowMod)    { sw.send(&f) }
 func (sw *switchState) remove(f openflow.FlowMod) { f = pipeline.Delete(f); sw.send(&f) }
+
+// addStation gives the switch the flows of a station.
+func (sw *switchState) addStation(s *binding.Station) {
+	if sw.state != away {
+		sw.out = pipeline.AppendStationFlows(sw.out, xid, &s.StationKey, s.Port, s.Idle)
+	}
+}
 
 // member says whether an attachment exists and belongs to a network.
 func (sw *switchState) member(at binding.PortKey, network uint32) bool {
@@ -498,7 +506,7 @@ func (c *Core) setIntent(in *intent.Intent) {
 // but one, which is compared as a whole.
 func (c *Core) spread(change binding.Change, except *switchState) {
 	// The same for every switch, so it is made once.
-	c.encoded = appendDifference(c.encoded[:0], pipeline.BindingFlow, change.Old, change.New)
+	c.encoded = appendDifference(c.encoded[:0], pipeline.AppendBindingFlow, change.Old, change.New)
 	for _, sw := range c.switches {
 		if sw == except || sw.state == away {
 			continue
@@ -509,7 +517,7 @@ func (c *Core) spread(change binding.Change, except *switchState) {
 		}
 		if held != nil {
 			delete(sw.held, held.Key)
-			sw.out = appendDifference(sw.out, pipeline.BindingFlow, held, change.New)
+			sw.out = appendDifference(sw.out, pipeline.AppendBindingFlow, held, change.New)
 		} else {
 			sw.out = append(sw.out, c.encoded...)
 		}
@@ -540,7 +548,7 @@ func (c *Core) sendSource(s *binding.Station) {
 // sendBinding sends the difference that a change makes on one switch.
 func (sw *switchState) sendBinding(change binding.Change) {
 	if sw.state != away {
-		sw.out = appendDifference(sw.out, pipeline.BindingFlow, change.Old, change.New)
+		sw.out = appendDifference(sw.out, pipeline.AppendBindingFlow, change.Old, change.New)
 		sw.sendOwner(change)
 	}
 }
@@ -554,23 +562,26 @@ func (sw *switchState) sendOwner(change binding.Change) {
 	if newer != nil && !ownedOn(newer, sw) {
 		newer = nil
 	}
-	sw.out = appendDifference(sw.out, pipeline.OwnerFlow, older, newer)
+	sw.out = appendDifference(sw.out, pipeline.AppendOwnerFlow, older, newer)
 }
 
 // appendDifference appends the flow-mods that lead from one binding's flow to
-// another's.
-func appendDifference(b []byte, flow func(*binding.Binding) (openflow.FlowMod, bool), older, newer *binding.Binding) []byte {
-	had, hadOne := flow(older)
-	has, hasOne := flow(newer)
-	if hadOne && (!hasOne || had.Key() != has.Key()) {
-		gone := pipeline.Delete(had)
-		b = openflow.Append(b, xid, &gone)
-		hadOne = false
+// another's. flow appends that of a binding, if it has one.
+func appendDifference(b []byte, flow func([]byte, uint32, *binding.Binding) []byte, older, newer *binding.Binding) []byte {
+	start := len(b)
+	b = flow(b, xid, older)
+	middle := len(b)
+	b = flow(b, xid, newer)
+	had, has := b[start:middle], b[middle:]
+	switch {
+	case bytes.Equal(had, has):
+		return b[:start]
+	case len(had) == 0:
+		return b
+	case len(has) > 0 && openflow.SameFlow(had, has):
+		had = had[:0] // replaced
+	default:
+		had = openflow.DeleteInPlace(had)
 	}
-	if hasOne && (!hadOne || had.Cookie != has.Cookie || had.IdleTimeout != has.IdleTimeout || had.Flags != has.Flags ||
-		!openflow.EqualInstructions(had.Instructions, has.Instructions)) {
-		add := has // has itself stays off the heap when there is nothing to say
-		b = openflow.Append(b, xid, &add)
-	}
-	return b
+	return append(b[:start+len(had)], has...)
 }

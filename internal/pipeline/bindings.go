@@ -30,13 +30,18 @@ func BindingFlow(b *binding.Binding) (openflow.FlowMod, bool) {
 	if b == nil || !b.Answered() {
 		return openflow.FlowMod{}, false
 	}
+	f := newFlow(Bindings, objectPriority, keyMatch(b.Key), []openflow.Action{set(fieldFound, foundValue(b))}, noTable)
+	f.Cookie = cookie(Bindings, kindBinding, uint32(b.Origin))
+	return f, true
+}
+
+// foundValue is what the flow of a binding loads.
+func foundValue(b *binding.Binding) uint64 {
 	value := uint64(foundBit) | b.MAC.Uint64()
 	if b.Router {
 		value |= routerBit
 	}
-	f := newFlow(Bindings, objectPriority, keyMatch(b.Key), []openflow.Action{set(fieldFound, value)}, noTable)
-	f.Cookie = cookie(Bindings, kindBinding, uint32(b.Origin))
-	return f, true
+	return value
 }
 
 // Owner flags that one load sets together: known, stale, router.
@@ -57,6 +62,17 @@ func OwnerFlow(b *binding.Binding) (openflow.FlowMod, bool) {
 	}
 	mac := b.MAC.Uint64()
 	match := keyMatch(b.Key).U32(fieldOwnerHi, uint32(mac>>32)).U32(fieldOwnerLo, uint32(mac))
+	load := openflow.RegLoad{Field: fieldFlags, Ofs: uint16(flagOwner), NBits: ownerFlags, Value: ownerValue(b)}
+	f := newFlow(Owners, objectPriority, match, []openflow.Action{load}, noTable)
+	f.Cookie = cookie(Owners, kindBinding, uint32(b.Origin))
+	if b.Idle != 0 {
+		f.IdleTimeout, f.Flags = b.Idle, openflow.FlagSendFlowRem
+	}
+	return f, true
+}
+
+// ownerValue is what the flow of a binding's owner loads.
+func ownerValue(b *binding.Binding) uint64 {
 	value := uint64(ownerKnown)
 	if b.State == binding.Stale {
 		value = ownerStale
@@ -64,13 +80,7 @@ func OwnerFlow(b *binding.Binding) (openflow.FlowMod, bool) {
 	if b.Router {
 		value |= ownerRouter
 	}
-	load := openflow.RegLoad{Field: fieldFlags, Ofs: uint16(flagOwner), NBits: ownerFlags, Value: value}
-	f := newFlow(Owners, objectPriority, match, []openflow.Action{load}, noTable)
-	f.Cookie = cookie(Owners, kindBinding, uint32(b.Origin))
-	if b.Idle != 0 {
-		f.IdleTimeout, f.Flags = b.Idle, openflow.FlagSendFlowRem
-	}
-	return f, true
+	return value
 }
 
 // QuietOwner reads from a flow that a switch took away because it was idle whose
