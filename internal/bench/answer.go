@@ -88,12 +88,8 @@ func Answer(ctx context.Context, config Config) (report *Report, err error) {
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
-	if len(config.Program) == 0 {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find isat's own program: %w", err)
-		}
-		config.Program = []string{self}
+	if config.Program, err = programOr(config.Program); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -110,12 +106,29 @@ func Answer(ctx context.Context, config Config) (report *Report, err error) {
 	return measure(ctx, config, isat, floor)
 }
 
+// programOr is how isat is run: as was said, or as this program.
+func programOr(program []string) ([]string, error) {
+	if len(program) > 0 {
+		return program, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find isat's own program: %w", err)
+	}
+	return []string{self}, nil
+}
+
+func orSilent(progress func(string)) func(string) {
+	if progress == nil {
+		return func(string) {}
+	}
+	return progress
+}
+
 // measure measures two controllers that run.
 func measure(ctx context.Context, config Config, isat, floor *controller) (*Report, error) {
 	r := &run{config: config, hosts: hosts{count: config.Bindings, switches: fakeSwitches, ports: portsPerFake}}
-	if r.config.Progress == nil {
-		r.config.Progress = func(string) {}
-	}
+	r.config.Progress = orSilent(config.Progress)
 	api, err := client.New(isat.api)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,9 +39,9 @@ func isatFlags() []string {
 	return []string{"--listen", "tcp:127.0.0.1:0", "--api-listen", "127.0.0.1:0", "--log-format", "json"}
 }
 
-// startIsat starts "isat run" without an intent.
-func startIsat(ctx context.Context, program []string) (*controller, error) {
-	return followIsat(child(ctx, program, append([]string{"run"}, isatFlags()...)...))
+// startIsat starts "isat run", with more flags if need be.
+func startIsat(ctx context.Context, program []string, flags ...string) (*controller, error) {
+	return followIsat(child(ctx, program, slices.Concat([]string{"run"}, isatFlags(), flags)...))
 }
 
 // followIsat starts a command that is "isat run" with isatFlags, and waits until
@@ -218,4 +219,19 @@ func onOneProcessor(pid, processor int) error {
 		}
 	}
 	return nil
+}
+
+// peakMemory is the most that a process had resident, in bytes.
+func peakMemory(pid int) (uint64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")), 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("read the memory of process %d: no VmHWM in its status", pid)
 }

@@ -26,16 +26,17 @@ type fakeSwitch struct {
 
 	search, learn punt
 
-	mu      sync.Mutex // held while a batch is handled
-	out     []byte
-	job     *job
-	ready   chan struct{} // closed when the controller has asked who this is
-	flows   map[uint64]uint8
-	seed    maphash.Seed
-	bundles map[uint32][][]byte
-	tables  [256]int // flows by table
-	learned chan struct{}
-	err     error
+	mu        sync.Mutex // held while a batch is handled
+	out       []byte
+	job       *job
+	answering *answering    // while hosts answer instead
+	ready     chan struct{} // closed when the controller has asked who this is
+	flows     map[uint64]uint8
+	seed      maphash.Seed
+	bundles   map[uint32][][]byte
+	tables    [256]int // flows by table
+	learned   chan struct{}
+	err       error
 }
 
 // readBuffer holds the answers to more questions than are ever outstanding.
@@ -137,6 +138,9 @@ func (f *fakeSwitch) batch(b []byte) (used int, err error) {
 func (f *fakeSwitch) handle(b []byte) error {
 	switch openflow.Type(b[1]) {
 	case openflow.TypePacketOut:
+		if f.answering != nil {
+			return f.answering.asked(f, b)
+		}
 		if f.job == nil {
 			return fmt.Errorf("an answer that nobody asked for: %s", describe(b))
 		}
@@ -229,28 +233,20 @@ func (f *fakeSwitch) bundle(m *openflow.BundleControl) error {
 	return nil
 }
 
-// Where a flow-mod has the fields that matter here (OpenFlow 1.3.5 §7.3.4.1).
-const (
-	modTable    = 24
-	modCommand  = 25
-	modPriority = 30
-	modMatch    = 48
-)
-
 // flowMod changes the set of flows. A flow is told from others by its table,
 // priority and match.
 func (f *fakeSwitch) flowMod(b []byte) error {
-	if len(b) < modMatch+4 || len(b) < modMatch+int(be.Uint16(b[modMatch+2:])) {
+	if len(b) < openflow.FlowModMatch+4 || len(b) < openflow.FlowModMatch+int(be.Uint16(b[openflow.FlowModMatch+2:])) {
 		return fmt.Errorf("a flow-mod of %d bytes", len(b))
 	}
 	var h maphash.Hash
 	h.SetSeed(f.seed)
-	h.WriteByte(b[modTable])
-	h.Write(b[modPriority : modPriority+2])
-	h.Write(b[modMatch : modMatch+int(be.Uint16(b[modMatch+2:]))])
+	h.WriteByte(b[openflow.FlowModTable])
+	h.Write(b[openflow.FlowModPriority : openflow.FlowModPriority+2])
+	h.Write(b[openflow.FlowModMatch : openflow.FlowModMatch+int(be.Uint16(b[openflow.FlowModMatch+2:]))])
 	key := h.Sum64()
 	_, present := f.flows[key]
-	switch table := b[modTable]; b[modCommand] {
+	switch table := b[openflow.FlowModTable]; b[openflow.FlowModCommand] {
 	case openflow.FlowAdd:
 		if !present {
 			f.flows[key] = table
@@ -265,7 +261,7 @@ func (f *fakeSwitch) flowMod(b []byte) error {
 			f.tables[table]--
 		}
 	default:
-		return fmt.Errorf("flow-mod command %d, which this switch does not know", b[modCommand])
+		return fmt.Errorf("flow-mod command %d, which this switch does not know", b[openflow.FlowModCommand])
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast isat is",
 	})
-	cmd.AddCommand(newBenchAnswerCommand(), newBenchRouteCommand(), newBenchFloorCommand())
+	cmd.AddCommand(newBenchAnswerCommand(), newBenchScaleCommand(), newBenchRouteCommand(), newBenchFloorCommand())
 	return cmd
 }
 
@@ -47,6 +47,43 @@ that is missed is shown, and does not.`,
 		report, err := bench.Answer(cmd.Context(), config)
 		if err != nil {
 			return fmt.Errorf("bench answer: %w", err)
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), report)
+		}
+		return report.Write(cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func newBenchScaleCommand() *cobra.Command {
+	config := bench.ScaleConfig{Bindings: 1_000_000, Duration: 30 * time.Second}
+	cmd := &cobra.Command{
+		Use:   "scale",
+		Short: "Measure what a million bindings cost",
+		Long: `Fake switches, which behave as Open vSwitch does, make many hosts known to a
+controller of their own. Then it is measured what that takes: resident memory,
+processor time while nothing happens, and processor time while no host says
+anything but answers when it is asked whether it is still there, at the default age
+limit. A question that goes elsewhere than to the owner fails the run, and so does a
+host that is not watched again after its answer. A goal that is missed is shown, and
+does not.`,
+		Example: `  isat bench scale
+  isat bench scale --bindings 100000 --duration 10s --json`,
+		Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.IntVar(&config.Bindings, "bindings", config.Bindings, "`NUMBER` of hosts that are known")
+	f.DurationVar(&config.Duration, "duration", config.Duration, "`TIME` of each measurement of processor time")
+	asJSON := f.Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := config.Check(); err != nil {
+			return usageErrorf("bench scale: %s", err)
+		}
+		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
+		report, err := bench.Scale(cmd.Context(), config)
+		if err != nil {
+			return fmt.Errorf("bench scale: %w", err)
 		}
 		if *asJSON {
 			return printJSON(cmd.OutOrStdout(), report)
