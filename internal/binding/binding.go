@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/isat-sdn/isat/packet"
 )
@@ -174,18 +175,20 @@ type StationKey struct {
 }
 
 // Station is a MAC and the place where it was heard. Only the table's writer
-// may look at it.
+// may look at it. It fills a cache line, with few pointers: there are as many as
+// hosts, and the garbage collector follows each.
 type Station struct {
 	StationKey
-	Port     PortKey
-	Restored bool // in this place it takes no room of its own
+	Port PortKey
 	// Idle is the time in seconds after which the flow of its source goes if it
 	// sends nothing, 0 for never: a station with bindings lives as long as they do.
-	Idle    uint16
-	Learned int64 // when it was first heard at this place, in nanoseconds since 1970
+	Idle     uint16
+	Restored bool  // in this place it takes no room of its own
+	Learned  int64 // when it was first heard at this place, in nanoseconds since 1970
 
-	bindings   []*Binding
-	prev, next *Station // of the same attachment
+	one  [1]*Binding // its only binding, as most stations have
+	more *[]*Binding // all of them, if there are several
+	at   uint32      // where it stands in the list of its attachment
 }
 
 // Location is where the station is.
@@ -199,4 +202,41 @@ func (k StationKey) hash(s *secret) uint64 {
 
 // Bindings returns the addresses bound to the station's MAC. The slice is the
 // table's own: read it, and do not keep it.
-func (s *Station) Bindings() []*Binding { return s.bindings }
+func (s *Station) Bindings() []*Binding {
+	switch {
+	case s.more != nil:
+		return *s.more
+	case s.one[0] != nil:
+		return s.one[:]
+	}
+	return nil
+}
+
+func (s *Station) addBinding(b *Binding) {
+	switch {
+	case s.more != nil:
+		*s.more = append(*s.more, b)
+	case s.one[0] != nil:
+		s.more = &[]*Binding{s.one[0], b}
+		s.one[0] = nil
+	default:
+		s.one[0] = b
+	}
+}
+
+// dropBinding takes a binding off the station, and says whether it was there.
+func (s *Station) dropBinding(b *Binding) bool {
+	i := slices.Index(s.Bindings(), b)
+	switch {
+	case i < 0:
+		return false
+	case s.more == nil:
+		s.one[0] = nil
+		return true
+	}
+	*s.more = slices.Delete(*s.more, i, i+1)
+	if list := *s.more; len(list) == 1 {
+		s.one[0], s.more = list[0], nil
+	}
+	return true
+}

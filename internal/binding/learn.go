@@ -240,8 +240,12 @@ func (t *Table) refresh(now int64, old *Binding, e Evidence) (Verdict, Change) {
 	if old.Unwatched || old.Tries > 0 || verdict == Confirmed {
 		t.watch(now, &b)
 	}
-	t.set(old, &b)
-	return verdict, Change{old, &b}
+	if b == *old {
+		return Known, Change{} // heard twice at once: an answer, and its copy
+	}
+	published := b // b itself stays off the heap when there is nothing new
+	t.set(old, &published)
+	return verdict, Change{old, &published}
 }
 
 // hearConfigured hears an address that the operator bound. Only a permitted MAC
@@ -345,7 +349,7 @@ func (t *Table) Remove(key Key) (Change, bool) {
 // and learned ones silent, so that their owner is searched.
 func (t *Table) RemoveStation(s *Station, learned bool) []Change {
 	var changes []Change
-	for _, b := range slices.Clone(s.bindings) {
+	for _, b := range slices.Clone(s.Bindings()) {
 		if learned && !b.Origin.Configured() {
 			t.drop(b)
 			changes = append(changes, Change{b, nil})

@@ -53,9 +53,9 @@ type owner struct {
 // Counts tells how much is known in one place or network.
 type Counts struct{ Bindings, Stations int }
 
-// attachment heads the list of the stations behind one port.
+// attachment lists the stations behind one port, in no order.
 type attachment struct {
-	first *Station
+	stations []*Station
 	Counts
 }
 
@@ -134,19 +134,19 @@ func (t *Table) Bindings(yield func(*Binding) bool) { t.bindings.all(yield) }
 // Stations yields every station, in no order.
 func (t *Table) Stations(yield func(*Station) bool) { t.stations.all(yield) }
 
-// StationsAt yields the stations behind one attachment.
+// StationsAt yields the stations behind one attachment. The writer may remove the
+// one that it is given meanwhile.
 func (t *Table) StationsAt(at Location) func(yield func(*Station) bool) {
 	return func(yield func(*Station) bool) {
 		a := t.attached[at]
 		if a == nil {
 			return
 		}
-		for s := a.first; s != nil; {
-			next := s.next
-			if !yield(s) {
+		// From the end: what fills the place of one that is removed was there before.
+		for i := len(a.stations) - 1; i >= 0; i = min(i, len(a.stations)) - 1 {
+			if !yield(a.stations[i]) {
 				return
 			}
-			s = next
 		}
 	}
 }
@@ -170,8 +170,9 @@ func (t *Table) set(old, b *Binding) {
 	}
 	if old != nil && homeOf(old) == homeOf(b) {
 		if s := t.StationOf(b); s != nil {
-			if i := slices.Index(s.bindings, old); i >= 0 {
-				s.bindings[i] = b
+			list := s.Bindings()
+			if i := slices.Index(list, old); i >= 0 {
+				list[i] = b
 				return
 			}
 		}
@@ -182,7 +183,7 @@ func (t *Table) set(old, b *Binding) {
 		t.network(b.Network).Bindings++
 	}
 	if s := t.StationOf(b); s != nil {
-		s.bindings = append(s.bindings, b)
+		s.addBinding(b)
 		t.attached[s.Location()].Bindings++
 	}
 }
@@ -197,12 +198,7 @@ func (t *Table) drop(b *Binding) {
 
 // unlink takes a binding off its station's list.
 func (t *Table) unlink(b *Binding) {
-	s := t.StationOf(b)
-	if s == nil {
-		return
-	}
-	if i := slices.Index(s.bindings, b); i >= 0 {
-		s.bindings = slices.Delete(s.bindings, i, i+1)
+	if s := t.StationOf(b); s != nil && s.dropBinding(b) {
 		t.attached[s.Location()].Bindings--
 	}
 }
@@ -213,29 +209,23 @@ func (t *Table) attach(s *Station) {
 		a = new(attachment)
 		t.attached[s.Location()] = a
 	}
-	s.prev, s.next = nil, a.first
-	if a.first != nil {
-		a.first.prev = s
-	}
-	a.first = s
+	s.at = uint32(len(a.stations))
+	a.stations = append(a.stations, s)
 	a.Stations++
-	a.Bindings += len(s.bindings)
+	a.Bindings += len(s.Bindings())
 }
 
+// detach fills the place of a station in the list with the last one.
 func (t *Table) detach(s *Station) {
 	a := t.attached[s.Location()]
-	if s.prev != nil {
-		s.prev.next = s.next
-	} else {
-		a.first = s.next
-	}
-	if s.next != nil {
-		s.next.prev = s.prev
-	}
-	s.prev, s.next = nil, nil
+	last := len(a.stations) - 1
+	a.stations[s.at] = a.stations[last]
+	a.stations[s.at].at = s.at
+	a.stations[last] = nil
+	a.stations = a.stations[:last]
 	a.Stations--
-	a.Bindings -= len(s.bindings)
-	if a.first == nil {
+	a.Bindings -= len(s.Bindings())
+	if last == 0 {
 		delete(t.attached, s.Location())
 	}
 }

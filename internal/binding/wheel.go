@@ -13,7 +13,8 @@ type Wheel[K comparable] struct {
 	slots [wheelLevels][wheelSlots][]entry[K]
 	// A bit for each slot that holds something.
 	filled [wheelLevels]uint64
-	tick   int64 // the last one whose timers have fired
+	tick   int64      // the last one whose timers have fired
+	spare  []entry[K] // room for a slot, from the last one that was emptied
 }
 
 const (
@@ -21,7 +22,9 @@ const (
 	wheelBits   = 6
 	wheelSlots  = 1 << wheelBits
 	tickShift   = 24 // a tick is 2^24 ns, 16.8 ms; four levels reach 78 hours
-	wheelReach  = int64(1)<<(wheelLevels*wheelBits) - 1
+	// maxSpareSlot is how much room is kept: what a storm needed is not.
+	maxSpareSlot = 4096
+	wheelReach   = int64(1)<<(wheelLevels*wheelBits) - 1
 )
 
 // timer is when a key's time comes, and the tick of the entry that stands for
@@ -69,6 +72,9 @@ func (w *Wheel[K]) place(e entry[K]) {
 		level = (bits.Len64(uint64(ahead)) - 1) / wheelBits
 	}
 	slot := at >> (level * wheelBits) & (wheelSlots - 1)
+	if w.slots[level][slot] == nil {
+		w.slots[level][slot], w.spare = w.spare, nil
+	}
 	w.slots[level][slot] = append(w.slots[level][slot], e)
 	w.filled[level] |= 1 << slot
 }
@@ -138,6 +144,9 @@ func (w *Wheel[K]) turn(level int, now int64, keys []K) []K {
 			w.armed[e.key] = timer{t.due, e.at}
 			w.place(e)
 		}
+	}
+	if cap(list) <= maxSpareSlot {
+		w.spare = list[:0]
 	}
 	return keys
 }

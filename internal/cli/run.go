@@ -121,13 +121,13 @@ func (h *holdFlags) limits() (resolve.HoldLimits, error) {
 	return resolve.HoldLimits{PerNextHop: h.packets, Bytes: h.memory << 20, Age: int64(h.age)}, nil
 }
 
-// limitGarbage makes the heap grow by half, instead of to twice its size, before
-// it is collected. What is known lives long and an answer makes no garbage, so
-// this costs time only while hosts are learned, and a third of the memory less
-// all the time (docs/design/performance.md). The variable GOGC is obeyed.
+// limitGarbage makes the heap grow by a third, instead of to twice its size, before
+// it is collected. What is known lives long, an answer makes no garbage and a new
+// host little, so this costs next to no time, and memory a third less all the time
+// (docs/design/performance.md). The variable GOGC is obeyed.
 func limitGarbage() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(33)
 	}
 }
 

@@ -52,6 +52,7 @@ type Core struct {
 	errors   bucket                // of ICMP errors of the core's own
 	leases   []byte                // the flow-mods that renew leased flows
 	encoded  []byte                // scratch space of spread
+	actions  []byte                // and of deliver
 	spare    [][]byte              // buffers for what switches are sent
 	noted    map[topic]int64       // when a host last was the subject of a note
 	counters counters

@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/openflow"
 	"github.com/isat-sdn/isat/packet"
 )
@@ -31,8 +33,10 @@ func benchPunt(i int) Event {
 }
 
 // benchCore is a core with one switch of 48 ports, which has no flows yet.
-func benchCore(b *testing.B) (*Core, time.Time) {
-	c := New(Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, intent.Default())
+func benchCore(b *testing.B) (*Core, time.Time) { return benchCoreOf(b, intent.Default()) }
+
+func benchCoreOf(b *testing.B, in *intent.Intent) (*Core, time.Time) {
+	c := New(Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, in)
 	up := SwitchUp{Switch: 1, Session: 1}
 	for n := range uint32(48) {
 		up.Ports = append(up.Ports, benchPort(n+1))
@@ -117,4 +121,95 @@ func BenchmarkRestart(b *testing.B) {
 			b.Fatalf("%d bindings restored, %d changes", n, len(effects.Sync[0].Bundle))
 		}
 	}
+}
+
+const (
+	idleBindings = 1_000_000
+	// idleAsked is how many of them are asked in a second at the default age limit.
+	idleAsked = idleBindings / 600
+)
+
+// idleCore is a core with a million bindings, each with a station of its own.
+func idleCore(b *testing.B) (*Core, time.Time) {
+	in := intent.Default()
+	l := &in.Limits
+	l.Bindings, l.BindingsPerNetwork, l.BindingsPerPort = intent.MaxKept, intent.MaxKept, intent.MaxKept
+	l.Stations, l.StationsPerPort = intent.MaxKept, intent.MaxKept
+	c, now := benchCoreOf(b, in)
+	for i := range idleBindings {
+		c.Step(now, benchPunt(i))
+	}
+	if n := c.Table().Len().Bindings; n != idleBindings {
+		b.Fatalf("%d bindings known, want %d", n, idleBindings)
+	}
+	return c, now
+}
+
+// BenchmarkIdleStep takes a step in which nothing is due, with a million
+// bindings, and finds out when the next one is.
+func BenchmarkIdleStep(b *testing.B) {
+	c, now := idleCore(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Step(now)
+		c.Next()
+	}
+}
+
+// BenchmarkIdleRefresh is what a silent host costs that answers, of a million: its
+// flow is gone, it is asked, it answers, and its switch watches again. As many at
+// once as are silent in a second at the default age limit.
+func BenchmarkIdleRefresh(b *testing.B) {
+	c, now := idleCore(b)
+	events := make([]Event, 0, 2*idleAsked)
+	step := func() {
+		for batch := range slices.Chunk(events, benchBatch) {
+			for _, s := range c.Step(now, batch...).Send {
+				c.Recycle(s.Messages)
+			}
+		}
+		events = events[:0]
+	}
+	refreshes, next := c.counters.refreshes, 0
+	b.ReportAllocs()
+	b.ResetTimer()
+	for done := 0; done < b.N; done += idleAsked {
+		b.StopTimer()
+		first := next
+		now = now.Add(10*time.Minute + time.Second)
+		punts := make([]Punt, idleAsked)
+		for i := range punts {
+			punts[i] = benchPunt((first + i) % idleBindings).(Punt)
+			known := c.Table().Lookup(benchKey(punts[i]))
+			events = append(events, Quiet{Switch: 1, Key: known.Key, MAC: known.MAC, Idle: 10 * time.Minute})
+		}
+		next = (first + idleAsked) % idleBindings
+		for _, s := range c.Step(now).Send { // the leases of so long a time
+			c.Recycle(s.Messages)
+		}
+		b.StartTimer()
+		step()
+		now = now.Add(time.Millisecond)
+		for _, p := range punts {
+			// The copy, because the sender has no flow, and the answer itself.
+			answer := p
+			answer.Reason = pipeline.ReasonReply
+			events = append(events, p, answer)
+		}
+		step()
+	}
+	b.StopTimer()
+	if n := int(c.counters.refreshes - refreshes); n < b.N {
+		b.Fatalf("%d owners were asked, want %d", n, b.N)
+	}
+	b.ReportMetric(100*float64(b.Elapsed())/float64(b.N)*idleAsked/1e9, "%core")
+}
+
+func benchKey(p Punt) binding.Key {
+	var s resolve.Subject
+	if err := s.Parse(p.Frame); err != nil {
+		panic(err)
+	}
+	e, _ := s.Evidence(p.Segment, 1)
+	return e.Key
 }

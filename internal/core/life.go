@@ -200,6 +200,9 @@ type keyQueue struct {
 	head int // of those that are in it
 }
 
+// maxSpareKeys is how much room an empty queue keeps: what a storm needed is not.
+const maxSpareKeys = 4096
+
 func (q *keyQueue) len() int { return len(q.keys) - q.head }
 
 func (q *keyQueue) push(key binding.Key) {
@@ -213,7 +216,10 @@ func (q *keyQueue) push(key binding.Key) {
 func (q *keyQueue) pop() binding.Key {
 	key := q.keys[q.head]
 	if q.head++; q.head == len(q.keys) {
-		*q = keyQueue{} // what a storm needed is not kept
+		q.keys, q.head = q.keys[:0], 0
+		if cap(q.keys) > maxSpareKeys {
+			q.keys = nil
+		}
 	}
 	return key
 }

@@ -297,8 +297,8 @@ func (c *Core) deliver(to binding.Location, frame []byte) {
 	if sw == nil || sw.state == away {
 		return
 	}
-	actions := pipeline.AppendDeliver(nil, to.Port)
-	sw.out = openflow.AppendPacketOut(sw.out, xid, openflow.PortController, actions, frame)
+	c.actions = pipeline.AppendDeliver(c.actions[:0], to.Port)
+	sw.out = openflow.AppendPacketOut(sw.out, xid, openflow.PortController, c.actions, frame)
 }
 
 // floodFrom sends a frame to every port of the segment's network on one switch

@@ -88,11 +88,11 @@ func requestFrom(mac packet.MAC, source netip.Addr, key binding.Key, to packet.M
 	tagged := key.VLAN != 0
 	if key.Is4() {
 		request := packet.ARP{Op: packet.ARPRequest, SHA: mac, SPA: source.As4(), TPA: [4]byte(key.Addr[12:])}
-		return packet.AppendARP(nil, to, mac, tagged, key.VLAN, &request)
+		return packet.AppendARP(make([]byte, 0, 48), to, mac, tagged, key.VLAN, &request)
 	}
 	group, destination := packet.SolicitedNode(key.Addr), key.Addr
 	if to == packet.Broadcast {
 		destination, to = group, packet.MulticastMAC(group)
 	}
-	return packet.AppendNS(nil, to, mac, tagged, key.VLAN, source.As16(), destination, key.Addr, &mac, nil)
+	return packet.AppendNS(make([]byte, 0, 96), to, mac, tagged, key.VLAN, source.As16(), destination, key.Addr, &mac, nil)
 }
