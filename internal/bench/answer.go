@@ -93,7 +93,12 @@ func Answer(ctx context.Context, config Config) (report *Report, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	isat, err := startIsat(ctx, config.Program)
+	file, remove, err := temporary("intent.yaml", roomyIntent())
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	isat, err := startIsat(ctx, config.Program, "--intent", file)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +161,9 @@ func measure(ctx context.Context, config Config, isat, floor *controller) (*Repo
 		return nil, err
 	}
 	report.Memory.Asked = status.Memory
+	if err := r.changing(ctx, api, report); err != nil {
+		return nil, err
+	}
 	report.finish()
 	return report, nil
 }

@@ -19,14 +19,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// isatHere runs the daemon in this process until the test ends.
-func isatHere(t *testing.T) *controller {
+// isatHere runs the daemon in this process, with an intent, until the test ends.
+func isatHere(t *testing.T, intent string) *controller {
 	t.Helper()
+	file, remove, err := temporary("intent.yaml", intent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remove)
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- daemon.Run(ctx, daemon.Config{Listen: []string{"tcp:127.0.0.1:0"}, APIListen: "127.0.0.1:0",
+		ended <- daemon.Run(ctx, daemon.Config{Listen: []string{"tcp:127.0.0.1:0"}, APIListen: "127.0.0.1:0", IntentFile: file,
 			Log: slog.New(slog.NewJSONHandler(w, nil)), Version: "test"})
 		w.Close()
 	}()
@@ -72,7 +77,7 @@ func floorHere(t *testing.T) *controller {
 // The whole measurement, on few hosts and for a short time: every answer is
 // right, and a binding costs the flows that it should.
 func TestMeasure(t *testing.T) {
-	report, err := measure(t.Context(), Config{Bindings: 3000, Duration: 50 * time.Millisecond, Rounds: 2}, isatHere(t), floorHere(t))
+	report, err := measure(t.Context(), Config{Bindings: 3000, Duration: 50 * time.Millisecond, Rounds: 2}, isatHere(t, roomyIntent()), floorHere(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +91,9 @@ func TestMeasure(t *testing.T) {
 		if one := c.Case.Outstanding == 1; one != (c.Isat.P50 > 0) || one != (c.Floor.P50 > 0) || c.Isat.P99 < c.Isat.P50 {
 			t.Errorf("%v: p50 %v and %v", c.Case, c.Isat.P50, c.Floor.P50)
 		}
+	}
+	if c := report.Change; c.PerSecond <= 0 || c.Still.PerSecond <= 0 || c.Changing.PerSecond <= 0 {
+		t.Errorf("while bindings change: %+v", c)
 	}
 	var text bytes.Buffer
 	if err := report.Write(&text); err != nil {
@@ -174,6 +182,7 @@ func TestReportShowsMissedGoals(t *testing.T) {
 			{Case{4, 256}, sample(400, 0), sample(1000, 0)},
 			{Case{1, 1}, sample(10, 20*time.Microsecond), sample(10, 10*time.Microsecond)},
 		},
+		Change: ChangeReport{Case{4, 256}, sample(1000, 0), sample(700, 0), 10_000},
 	}
 	var text bytes.Buffer
 	if err := r.Write(&text); err != nil {
@@ -185,7 +194,27 @@ func TestReportShowsMissedGoals(t *testing.T) {
 			missed = append(missed, strings.Join(strings.Fields(line)[:2], " "))
 		}
 	}
-	if got, want := strings.Join(missed, ", "), "4 switches, 1 switch, resident memory"; got != want {
+	if got, want := strings.Join(missed, ", "), "4 switches, 1 switch, resident memory, while 10000"; got != want {
 		t.Errorf("missed: %s, want %s:\n%s", got, want, &text)
+	}
+}
+
+// Every host that is silent is asked, at its own port, and is watched again after
+// its answer.
+func TestMeasureScale(t *testing.T) {
+	config := ScaleConfig{Bindings: 6000, Duration: benchAge / 2}
+	report, err := measureScale(t.Context(), config, isatHere(t, scaleIntent()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Asked < 10 || report.Known == 0 || report.Peak < report.Known || report.SilentCPU <= 0 {
+		t.Errorf("report: %+v", report)
+	}
+	var text bytes.Buffer
+	if err := report.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	if want := "for 10 that are asked in a second"; !strings.Contains(text.String(), want) {
+		t.Errorf("%q is not in the report:\n%s", want, &text)
 	}
 }

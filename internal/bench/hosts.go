@@ -11,26 +11,31 @@ import (
 // when isat runs without an intent.
 const network = 1
 
+// maxHosts is how many hosts there may be: 10.0.0.0/8 has room for them.
+const maxHosts = 1 << 24
+
 // hosts are the hosts of a run, numbered from 0. They are spread evenly over
 // the switches, and there over the ports.
 type hosts struct {
-	count    int // at most 1<<24, one less than which 10.0.0.0/8 has room for
-	switches int
-	ports    int // per switch
+	count       int
+	first       int // the addresses begin here: with as many as others have
+	switches    int
+	firstSwitch int // likewise of the switches
+	ports       int // per switch
 }
 
 func (h hosts) mac(i int) (mac packet.MAC) {
 	mac[0], mac[1] = 0x02, 0xbe
-	binary.BigEndian.PutUint32(mac[2:], uint32(i))
+	binary.BigEndian.PutUint32(mac[2:], uint32(h.first+i))
 	return mac
 }
 
 func (h hosts) ip(i int) (ip [4]byte) {
-	binary.BigEndian.PutUint32(ip[:], 10<<24|uint32(i))
+	binary.BigEndian.PutUint32(ip[:], 10<<24|uint32(h.first+i))
 	return ip
 }
 
-func (h hosts) switchOf(i int) int { return i % h.switches }
+func (h hosts) switchOf(i int) int { return h.firstSwitch + i%h.switches }
 
 func (h hosts) port(i int) binding.PortKey {
 	return binding.NewPortKey(uint32(1+i/h.switches%h.ports), 0)

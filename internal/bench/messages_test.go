@@ -85,7 +85,9 @@ func TestPunts(t *testing.T) {
 // Each question is asked by a host of its switch, for another one, and all hosts
 // are asked for.
 func TestPairs(t *testing.T) {
-	for _, h := range []hosts{{8, 4, 48}, {1000, 4, 48}, {1003, 4, 7}, {4096, 3, 2}} {
+	for _, h := range []hosts{
+		{count: 8, switches: 4, ports: 48}, {count: 1000, switches: 4, ports: 48}, {count: 1003, switches: 4, ports: 7}, {count: 4096, switches: 3, ports: 2},
+	} {
 		for sw := range h.switches {
 			asked := make(map[int]bool)
 			for n := range uint64(h.count) {

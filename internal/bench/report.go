@@ -22,6 +22,7 @@ type Report struct {
 	OwnerFlows       float64       `json:"ownerFlows"`   // per binding, in the table owners, on all switches
 	Memory           Memory        `json:"memory"`
 	Cases            []CaseReport  `json:"cases"`
+	Change           ChangeReport  `json:"change"`
 	// Spins are the times of the same computation before each case: how far
 	// they differ is the machine's own noise.
 	Spins []time.Duration `json:"spinsNanoseconds"`
@@ -39,6 +40,14 @@ type CaseReport struct {
 	Case  Case       `json:"case"`
 	Isat  Controller `json:"isat"`
 	Floor Controller `json:"floor"`
+}
+
+// ChangeReport is one load on isat, without and with bindings that change.
+type ChangeReport struct {
+	Case      Case       `json:"case"`
+	Still     Controller `json:"still"`
+	Changing  Controller `json:"changing"`
+	PerSecond float64    `json:"changesPerSecond"`
 }
 
 // Controller is what one controller did, in the median of the rounds.
@@ -88,6 +97,8 @@ func (r *Report) finish() {
 		r.Cases[i].Isat.finish()
 		r.Cases[i].Floor.finish()
 	}
+	r.Change.Still.finish()
+	r.Change.Changing.finish()
 }
 
 func (c *Controller) finish() {
@@ -123,6 +134,7 @@ const (
 	GoalRatio        = 0.5 // of the floor's answers per second
 	GoalLatencyRatio = 1.3 // of the floor's median latency
 	GoalMemory       = 40e6
+	GoalChangeRatio  = 0.8 // of the answers per second without changes
 )
 
 // Write prints the report as text.
@@ -157,6 +169,9 @@ func (r *Report) Write(w io.Writer) error {
 	fmt.Fprintf(t, "flows per binding\t%g in bindings on each switch, %g in owners on all together\t%s\n", r.BindingFlows, r.OwnerFlows,
 		goal(r.BindingFlows == 1 && r.OwnerFlows == 1, "%.0f each", 1))
 	fmt.Fprintf(t, "learned\t%.0f hosts/s, each on %d switches\t\n", r.LearnedPerSecond, r.Switches)
+	ratio := r.Change.Changing.PerSecond / r.Change.Still.PerSecond
+	fmt.Fprintf(t, "while %.0f bindings/s change\t%s instead of %s, %v, one more of which learns: %.2f\t%s\n", r.Change.PerSecond,
+		r.Change.Changing.rate(), r.Change.Still.rate(), r.Change.Case, ratio, goal(ratio >= GoalChangeRatio, "≥ %.2f", GoalChangeRatio))
 	low, high := slices.Min(r.Spins), slices.Max(r.Spins)
 	fmt.Fprintf(t, "noise\tthe same computation took %v to %v: the machine itself differs by %.0f %%\t\n",
 		low.Round(time.Microsecond), high.Round(time.Microsecond), 100*float64(high-low)/float64(low))

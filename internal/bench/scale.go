@@ -21,14 +21,11 @@ type ScaleConfig struct {
 	Progress func(string)  // is told what is being done; may be nil
 }
 
-// maxScale is how many hosts have addresses in 10.0.0.0/8.
-const maxScale = 1 << 23
-
 // Check says what is wrong with a configuration.
 func (c ScaleConfig) Check() error {
 	switch {
-	case c.Bindings < 2*fakeSwitches || c.Bindings > maxScale:
-		return fmt.Errorf("%d bindings: from %d to %d can be measured", c.Bindings, 2*fakeSwitches, maxScale)
+	case c.Bindings < 2*fakeSwitches || c.Bindings > maxHosts:
+		return fmt.Errorf("%d bindings: from %d to %d can be measured", c.Bindings, 2*fakeSwitches, maxHosts)
 	case c.Duration < benchAge/2:
 		return fmt.Errorf("a duration of %v is less than %v, for which hosts are silent at first", c.Duration, benchAge/2)
 	}
@@ -45,15 +42,11 @@ func Scale(ctx context.Context, config ScaleConfig) (report *ScaleReport, err er
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "isat-bench-")
+	file, remove, err := temporary("intent.yaml", scaleIntent())
 	if err != nil {
-		return nil, fmt.Errorf("make room for an intent: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "intent.yaml")
-	if err := os.WriteFile(file, []byte(scaleIntent(config.Bindings)), 0o600); err != nil {
-		return nil, fmt.Errorf("write the intent: %w", err)
-	}
+	defer remove()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	isat, err := startIsat(ctx, program, "--intent", file)
@@ -69,10 +62,29 @@ func Scale(ctx context.Context, config ScaleConfig) (report *ScaleReport, err er
 // age limit is up to the fake switches.
 const benchAge = 10 * time.Second
 
-// scaleIntent lets as many hosts be known as are wanted, and has them asked early.
-func scaleIntent(bindings int) string {
-	return fmt.Sprintf("kind: network\nname: default\nage: %[2]s\n---\nkind: limits\nbindings: %[1]d\nbindingsPerNetwork: %[1]d\nbindingsPerPort: %[1]d\nstations: %[1]d\nstationsPerPort: %[1]d\n",
-		bindings+intent.MinLimit, benchAge)
+// scaleIntent has silent hosts asked early.
+func scaleIntent() string {
+	return fmt.Sprintf("kind: network\nname: default\nage: %s\n---\n", benchAge) + roomyIntent()
+}
+
+// roomyIntent lets as many hosts be known as there can be.
+func roomyIntent() string {
+	return fmt.Sprintf("kind: limits\nbindings: %[1]d\nbindingsPerNetwork: %[1]d\nbindingsPerPort: %[1]d\nstations: %[1]d\nstationsPerPort: %[1]d\n",
+		maxHosts)
+}
+
+// temporary writes a file that is there until remove is called.
+func temporary(name, text string) (file string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "isat-bench-")
+	if err != nil {
+		return "", nil, fmt.Errorf("write %s: %w", name, err)
+	}
+	file = filepath.Join(dir, name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		os.RemoveAll(dir)
+		return "", nil, fmt.Errorf("write %s: %w", name, err)
+	}
+	return file, func() { os.RemoveAll(dir) }, nil
 }
 
 // measureScale measures a controller that runs.
