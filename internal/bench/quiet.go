@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/pipeline"
@@ -12,22 +13,17 @@ import (
 
 // answering are hosts that answer when they are asked by unicast.
 type answering struct {
-	learn, reply punt // the copy because the sender is not known, and the answer itself
-	count        int  // answers
+	learn, reply punt         // the copy because the sender is not known, and the answer itself
+	count        atomic.Int64 // answers
 }
 
 // letAnswer has the hosts of a switch answer the controller's questions.
-func (f *fakeSwitch) letAnswer() {
+func (f *fakeSwitch) letAnswer() *answering {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.answering = &answering{learn: f.learn, reply: newPunt(pipeline.ReasonReply)}
-}
-
-// answers counts the answers of the hosts of a switch.
-func (f *fakeSwitch) answers() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.answering.count
+	a := &answering{learn: f.learn, reply: newPunt(pipeline.ReasonReply)}
+	f.hear = a.asked
+	return a
 }
 
 // asked has a host answer the packet-out that asks it. Its owner's flow is not
@@ -51,7 +47,7 @@ func (a *answering) asked(f *fakeSwitch, message []byte) error {
 		be.PutUint16(answer[frameOp:], packet.ARPReply)
 		copy(answer[frameTHA:], request.SHA[:])
 	}
-	a.count++
+	a.count.Add(1)
 	return nil
 }
 

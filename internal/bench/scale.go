@@ -176,8 +176,9 @@ func (r *run) spend(ctx context.Context, d time.Duration, do func(since time.Dur
 func (r *run) silence(ctx context.Context, config ScaleConfig, report *ScaleReport) error {
 	perSecond := float64(config.Bindings) / idleTime.Seconds()
 	r.config.Progress(fmt.Sprintf("%.0f hosts a second are asked whether they are still there, for %v", perSecond, config.Duration))
+	var answering []*answering
 	for _, f := range r.isat.switches {
-		f.letAnswer()
+		answering = append(answering, f.letAnswer())
 	}
 	asked := 0
 	cpu, err := r.spend(ctx, config.Duration, func(since time.Duration) error {
@@ -197,8 +198,8 @@ func (r *run) silence(ctx context.Context, config ScaleConfig, report *ScaleRepo
 	deadline := time.Now().Add(learnTimeout)
 	for {
 		answered := 0
-		for _, f := range r.isat.switches {
-			answered += f.answers()
+		for _, a := range answering {
+			answered += int(a.count.Load())
 		}
 		flows := r.flows()
 		if answered == asked && flows.Owners == config.Bindings {

@@ -26,24 +26,31 @@ type fakeSwitch struct {
 
 	search, learn punt
 
-	mu        sync.Mutex // held while a batch is handled
-	out       []byte
-	job       *job
-	answering *answering    // while hosts answer instead
-	ready     chan struct{} // closed when the controller has asked who this is
-	flows     map[uint64]uint8
-	seed      maphash.Seed
-	bundles   map[uint32][][]byte
-	tables    [256]int // flows by table
-	learned   chan struct{}
-	err       error
+	mu      sync.Mutex // held while a batch is handled
+	out     []byte
+	job     *job
+	hear    func(*fakeSwitch, []byte) error // takes packet-outs in place of a job
+	memory  *flowMemory                     // nil if it is asked for no flows
+	ready   chan struct{}                   // closed when the controller has asked who this is
+	flows   map[uint64]uint8
+	seed    maphash.Seed
+	bundles map[uint32][][]byte
+	tables  [256]int // flows by table
+	learned chan struct{}
+	err     error
 }
 
 // readBuffer holds the answers to more questions than are ever outstanding.
 const readBuffer = 512 << 10
 
-// connect connects a fake switch to a controller.
+// connect connects a fresh fake switch to a controller.
 func connect(h hosts, index int, address string) (*fakeSwitch, error) {
+	return connectRemembering(h, index, address, nil)
+}
+
+// connectRemembering is connect for one that has flows already, and goes on to
+// remember them.
+func connectRemembering(h hosts, index int, address string, memory *flowMemory) (*fakeSwitch, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("connect a fake switch: %w", err)
@@ -52,7 +59,7 @@ func connect(h hosts, index int, address string) (*fakeSwitch, error) {
 		hosts: h, index: index, conn: conn, ended: make(chan struct{}), ready: make(chan struct{}),
 		search: newPunt(pipeline.ReasonSearch), learn: newPunt(pipeline.ReasonLearn),
 		flows: make(map[uint64]uint8), seed: maphash.MakeSeed(), bundles: make(map[uint32][][]byte),
-		learned: make(chan struct{}, 1),
+		learned: make(chan struct{}, 1), memory: memory,
 	}
 	f.mu.Lock()
 	f.out = openflow.Append(f.out, 0, openflow.NewHello())
@@ -138,8 +145,8 @@ func (f *fakeSwitch) batch(b []byte) (used int, err error) {
 func (f *fakeSwitch) handle(b []byte) error {
 	switch openflow.Type(b[1]) {
 	case openflow.TypePacketOut:
-		if f.answering != nil {
-			return f.answering.asked(f, b)
+		if f.hear != nil {
+			return f.hear(f, b)
 		}
 		if f.job == nil {
 			return fmt.Errorf("an answer that nobody asked for: %s", describe(b))
@@ -194,6 +201,10 @@ func (f *fakeSwitch) dump(xid uint32, m *openflow.MultipartRequest) error {
 	case openflow.MultipartPortDesc:
 		body = &openflow.PortDescReply{Ports: f.ports()}
 	case openflow.MultipartFlow:
+		if f.memory != nil && len(f.memory.dump) > 0 {
+			f.out = f.memory.appendDump(f.out, xid)
+			return nil
+		}
 		body = &openflow.FlowReply{}
 	case openflow.MultipartGroupDesc:
 		body = &openflow.GroupDescReply{}
@@ -248,6 +259,9 @@ func (f *fakeSwitch) flowMod(b []byte) error {
 	_, present := f.flows[key]
 	switch table := b[openflow.FlowModTable]; b[openflow.FlowModCommand] {
 	case openflow.FlowAdd:
+		if f.memory != nil {
+			f.memory.add(key, b)
+		}
 		if !present {
 			f.flows[key] = table
 			f.tables[table]++
@@ -256,6 +270,9 @@ func (f *fakeSwitch) flowMod(b []byte) error {
 			}
 		}
 	case openflow.FlowDeleteStrict:
+		if f.memory != nil {
+			delete(f.memory.added, key)
+		}
 		if present {
 			delete(f.flows, key)
 			f.tables[table]--

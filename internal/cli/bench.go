@@ -16,7 +16,7 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast isat is",
 	})
-	cmd.AddCommand(newBenchAnswerCommand(), newBenchScaleCommand(), newBenchRouteCommand(), newBenchFloorCommand())
+	cmd.AddCommand(newBenchAnswerCommand(), newBenchScaleCommand(), newBenchRestartCommand(), newBenchRouteCommand(), newBenchFloorCommand())
 	return cmd
 }
 
@@ -84,6 +84,41 @@ does not.`,
 		report, err := bench.Scale(cmd.Context(), config)
 		if err != nil {
 			return fmt.Errorf("bench scale: %w", err)
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), report)
+		}
+		return report.Write(cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func newBenchRestartCommand() *cobra.Command {
+	config := bench.RestartConfig{Bindings: 100_000, Rounds: 3}
+	cmd := &cobra.Command{
+		Use:   "restart",
+		Short: "Measure how soon a restarted isat answers",
+		Long: `Fake switches make hosts known to a controller of their own that keeps its bindings
+in a data directory. When all are written it is killed and started again, the
+switches connect to it, once with their flows and once without any, and hosts ask for
+others until they are answered, or their question is handed to its owner alone. A
+wrong answer fails the run. A goal that is missed is shown, and does not.`,
+		Example: `  isat bench restart
+  isat bench restart --bindings 10000 --rounds 5 --json`,
+		Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.IntVar(&config.Bindings, "bindings", config.Bindings, "`NUMBER` of hosts that are known")
+	f.IntVar(&config.Rounds, "rounds", config.Rounds, "`NUMBER` of rounds, of which the medians are shown")
+	asJSON := f.Bool("json", false, "print JSON, with every round")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := config.Check(); err != nil {
+			return usageErrorf("bench restart: %s", err)
+		}
+		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
+		report, err := bench.Restart(cmd.Context(), config)
+		if err != nil {
+			return fmt.Errorf("bench restart: %w", err)
 		}
 		if *asJSON {
 			return printJSON(cmd.OutOrStdout(), report)
