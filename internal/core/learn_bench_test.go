@@ -102,7 +102,7 @@ func BenchmarkRestart(b *testing.B) {
 	up := SwitchUp{Switch: 1, Session: 2}
 	for f := range c.wanted(sw) {
 		up.Dump.Flows = append(up.Dump.Flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority,
-			HardTimeout: f.HardTimeout, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
+			IdleTimeout: f.IdleTimeout, HardTimeout: f.HardTimeout, Flags: f.Flags, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
 	}
 	for _, g := range sw.base.Groups {
 		up.Dump.Groups = append(up.Dump.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
