@@ -32,6 +32,8 @@ bench: build ## Run the benchmarks; isat's router beside OVN's needs root
 	@scripts/install-deps bench
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./openflow ./packet
 	bin/isat bench answer
+	bin/isat bench scale
+	bin/isat bench restart
 	@scripts/with-root bin/isat bench route
 
 .PHONY: build

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/openflow"
@@ -190,6 +191,9 @@ func (h *handshake) collect(m *openflow.MultipartReply) error {
 	case *openflow.PortDescReply:
 		h.st.Ports = append(h.st.Ports, body.Ports...)
 	case *openflow.FlowReply:
+		if len(h.st.Flows)+len(body.Flows) > cap(h.st.Flows) { // doubling copies less than append does
+			h.st.Flows = slices.Grow(h.st.Flows, len(h.st.Flows)+len(body.Flows))
+		}
 		h.st.Flows = append(h.st.Flows, body.Flows...)
 	case *openflow.GroupDescReply:
 		h.st.Groups = append(h.st.Groups, body.Groups...)
