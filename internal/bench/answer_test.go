@@ -77,7 +77,7 @@ func floorHere(t *testing.T) *controller {
 // The whole measurement, on few hosts and for a short time: every answer is
 // right, and a binding costs the flows that it should.
 func TestMeasure(t *testing.T) {
-	report, err := measure(t.Context(), Config{Bindings: 3000, Duration: 50 * time.Millisecond, Rounds: 2}, isatHere(t, roomyIntent()), floorHere(t))
+	report, err := measure(t.Context(), Config{Bindings: 3000, Duration: 200 * time.Millisecond, Rounds: 2}, isatHere(t, roomyIntent()), floorHere(t))
 	if err != nil {
 		t.Fatal(err)
 	}

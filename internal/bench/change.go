@@ -14,7 +14,7 @@ import (
 const changesPerSecond = 10_000
 
 // changeInterval is how often some of the changes are made.
-const changeInterval = 10 * time.Millisecond
+const changeInterval = time.Millisecond
 
 // newcomers are hosts of one more switch, which isat does not know yet.
 type newcomers struct {
