@@ -71,6 +71,12 @@ func (c *Core) putAsk(key binding.Key) {
 	}
 	elsewhere := a.reason == askGone || a.reason == askFlushed && a.sent > 0
 	a.sent++
+	if at, ok := c.probed[key]; ok && c.now-at < probedSpan {
+		// Whoever is about to take it would take the question for a rival's
+		// (conformance D2).
+		c.alarms.Arm(alarm{alarmAsk, key}, c.now+askInterval)
+		return
+	}
 	c.counters.probes++
 	switch {
 	case c.askable(b) && !elsewhere:

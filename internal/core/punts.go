@@ -207,6 +207,9 @@ func (c *Core) question(sw *switchState, e *Punt) {
 	case resolve.Answered:
 		c.deliver(at, reply)
 	case resolve.AskersOwn, resolve.NoQuestion:
+		if s.IsProbe() {
+			c.hostProbed(key)
+		}
 		c.floodFrom(sw, e.Segment, e.Port, e.Frame)
 	case resolve.OwnerOnly:
 		asker := resolve.Asker{At: at, Frame: e.Frame}

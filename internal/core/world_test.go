@@ -463,6 +463,8 @@ func (w *world) answer(sw *modelSwitch, s *resolve.Subject, key binding.Key, at 
 	switch {
 	case sw.has(own):
 		w.tell(fmt.Sprintf("%s floods it: the asker's own address", sw.Name()))
+	case known && s.IsProbe():
+		punt(pipeline.ReasonAnswer)
 	case known && (s.Kind == resolve.ARPRequest || s.ND.HasSLL && s.ND.Nonce == nil && !s.ND.UnknownOptions):
 		w.tell(fmt.Sprintf("%s answers %s: %s is at %s", sw.Name(), w.portName(sw, at), key.IP(), macName(foundMAC(&have.FlowMod))))
 	case known && s.Kind == resolve.Solicitation && !s.ND.IsDAD() && !s.ND.HasSLL:

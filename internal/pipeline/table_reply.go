@@ -21,6 +21,8 @@ func replyRules() []Rule {
 			Doc: "an announcement, by whomever, is spread (conformance A6, P4)"},
 		{Priority: 98, Match: `found.sponge && (arp.spa == 0.0.0.0 || (nd_ns && ip6.src == ::))`, Actions: `next(search);`,
 			Doc: "whoever wants an address for itself that nobody has is not kept from it (RFC 5227 §2.1.1, RFC 4862 §5.4)"},
+		{Priority: 91, Match: `arp && found && arp.spa == 0.0.0.0`, Actions: puntFor(ReasonAnswer), Leased: true,
+			Doc: "an ARP probe for a known address: it may be the owner's own, which nobody may answer while it is not known here (RFC 5227 §2.1.1)"},
 		{Priority: 90, Match: `arp && found`, Doc: "ARP: the request becomes the reply (RFC 826)",
 			Actions: `eth.dst = eth.src; eth.src = found.mac; arp.tha = arp.sha; arp.sha = found.mac; ` +
 				`arp.tpa = arp.spa; arp.spa = key4; arp.op = 2; ` + turnRound},
