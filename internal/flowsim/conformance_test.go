@@ -212,7 +212,7 @@ func arpCases(w ovstest.World) []testCase {
 }
 
 func probeCases(w ovstest.World) []testCase {
-	h1, h2 := w.Host("h1"), w.Host("h2")
+	h1 := w.Host("h1")
 	probe := func(target string) question {
 		return asks(h1, target).change(func(q *question) { q.arp.SPA = [4]byte{} })
 	}
