@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/isat-sdn/isat/internal/daemon"
+	"github.com/isat-sdn/isat/openflow"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -216,5 +217,42 @@ func TestMeasureScale(t *testing.T) {
 	}
 	if want := "for 10 that are asked in a second"; !strings.Contains(text.String(), want) {
 		t.Errorf("%q is not in the report:\n%s", want, &text)
+	}
+}
+
+// A switch that remembers its flows tells a controller of them as they were
+// added, in as many replies as it takes.
+func TestFlowMemory(t *testing.T) {
+	m := newFlowMemory()
+	const flows = 1000
+	for i := range flows {
+		f := openflow.NewFlowMod(openflow.FlowAdd, 20, 10)
+		f.Match, f.IdleTimeout, f.Cookie = f.Match.U32(openflow.Reg0, uint32(i)), 7, uint64(i)
+		m.add(uint64(i), openflow.Append(nil, 0, f))
+	}
+	m.encode()
+	seen := make(map[uint64]bool)
+	for n, reply := range m.dump {
+		xid, decoded, err := openflow.Decode(m.appendDump(nil, 5)[:len(m.dump[0])])
+		if err != nil || xid != 5 || decoded.Type() != openflow.TypeMultipartReply {
+			t.Fatalf("reply %d: %v of id %d, %v", n, decoded, xid, err)
+		}
+		_, decoded, err = openflow.Decode(reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := decoded.(*openflow.MultipartReply)
+		if part.More() != (n < len(m.dump)-1) {
+			t.Errorf("reply %d of %d: more is %v", n, len(m.dump), part.More())
+		}
+		for _, f := range part.Body.(*openflow.FlowReply).Flows {
+			if v, _, _ := f.Match.GetU64(openflow.Reg0); v != f.Cookie || f.IdleTimeout != 7 || f.TableID != 20 {
+				t.Fatalf("flow: %+v", f)
+			}
+			seen[f.Cookie] = true
+		}
+	}
+	if len(seen) != flows || len(m.dump) < 2 {
+		t.Errorf("%d flows in %d replies, want %d in several", len(seen), len(m.dump), flows)
 	}
 }

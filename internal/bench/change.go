@@ -93,17 +93,17 @@ func (n *newcomers) come(ctx context.Context) error {
 	ticker := time.NewTicker(changeInterval)
 	defer ticker.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		next := min(first+int(changesPerSecond*time.Since(began).Seconds()), n.learnt()+learnAhead, n.hosts.count)
-		if next > n.taken {
+		due := first + int(changesPerSecond*(time.Since(began)+changeInterval).Seconds())
+		if next := min(due, n.learnt()+learnAhead, n.hosts.count); next > n.taken {
 			if err := n.teach(n.taken, next); err != nil {
 				return err
 			}
 			n.taken = next
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
 		}
 	}
 }

@@ -64,50 +64,66 @@ func Restart(ctx context.Context, config RestartConfig) (report *RestartReport, 
 	r.config.Progress = orSilent(config.Progress)
 	data := filepath.Join(filepath.Dir(intent), "data")
 	start := func() (*controller, error) { return startIsat(ctx, config.Program, "--data-dir", data) }
-	isat, err := start()
-	if err != nil {
-		return nil, err
-	}
-	switches, err := r.keep(ctx, isat)
-	if err != nil {
-		return nil, errors.Join(err, isat.stop())
-	}
 	report = &RestartReport{Bindings: config.Bindings, Switches: fakeSwitches, Rounds: config.Rounds}
 	for _, c := range restarts {
 		report.Cases = append(report.Cases, RestartCase{Name: c.name})
 	}
-	for n := range config.Rounds {
+	if err := r.restarts(ctx, config.Rounds, start, report); err != nil {
+		return nil, err
+	}
+	report.finish()
+	return report, nil
+}
+
+// restarts makes hosts known to an isat, and kills and starts it for each case of
+// each round.
+func (r *run) restarts(ctx context.Context, rounds int, start func() (*controller, error), report *RestartReport) (err error) {
+	isat, err := start()
+	if err != nil {
+		return err
+	}
+	var switches []*fakeSwitch // with all flows
+	defer func() {
+		closeAll(switches)
+		err = errors.Join(err, isat.stop())
+	}()
+	if switches, err = r.keep(ctx, isat); err != nil {
+		return err
+	}
+	for n := range rounds {
 		for i, c := range restarts {
-			r.config.Progress(fmt.Sprintf("round %d of %d: %s", n+1, config.Rounds, c.name))
+			r.config.Progress(fmt.Sprintf("round %d of %d: %s", n+1, rounds, c.name))
 			if err := kill(isat); err != nil {
-				return nil, err
+				return err
 			}
 			memories := make([]*flowMemory, len(switches))
-			if !c.lost {
-				for i, f := range switches {
+			for i, f := range switches {
+				if memories[i] = newFlowMemory(); !c.lost {
 					memories[i] = f.memory
 					memories[i].encode()
 				}
 			}
 			began := time.Now()
-			if isat, err = start(); err != nil {
-				return nil, err
-			}
-			sample, again, err := r.answered(ctx, isat, memories, began)
+			again, err := start()
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("%s: %w", c.name, err), isat.stop())
+				return err
 			}
-			if !c.lost {
-				switches = again // those that lost them don't have all flows
-			} else {
-				closeAll(again)
+			isat = again
+			sample, connected, err := r.answered(ctx, isat, memories, began)
+			if err != nil {
+				closeAll(connected)
+				return fmt.Errorf("%s: %w", c.name, err)
 			}
 			report.Cases[i].Samples = append(report.Cases[i].Samples, sample)
+			if c.lost {
+				closeAll(connected) // they need not have all flows
+			} else {
+				closeAll(switches)
+				switches = connected
+			}
 		}
 	}
-	closeAll(switches)
-	report.finish()
-	return report, isat.stop()
+	return nil
 }
 
 func closeAll(switches []*fakeSwitch) {
@@ -171,9 +187,6 @@ func (r *run) answered(ctx context.Context, isat *controller, memories []*flowMe
 	s.Ready = time.Since(began)
 	askers := make([]*asking, len(memories))
 	for i, m := range memories {
-		if m == nil {
-			m = newFlowMemory()
-		}
 		f, err := connectRemembering(r.hosts, i, isat.address, m)
 		if err != nil {
 			return s, switches, err
