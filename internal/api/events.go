@@ -54,7 +54,7 @@ type watchEventParams struct {
 
 func registerEvents(a huma.API, h *handlers) {
 	op := get("list-events", "/v1/events", "watch", "What happened lately, oldest first")
-	op.Description = "Events that come with every host (learned, confirmed) are not remembered. " +
+	op.Description = "Events that come with every host (learned, silent because it has nothing to say, confirmed) are not remembered. Of those that hosts provoke (asked, refused, doubted) at most 100 a second are told. " +
 		"Of each other kind the last 256 are, so that many of one kind do not hide the others."
 	huma.Register(a, op, h.events)
 

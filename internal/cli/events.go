@@ -62,8 +62,8 @@ func newEventsCommand(a *app) *cobra.Command {
 		Use:   "events",
 		Short: "Show what happened to addresses lately",
 		Long: `Shows what happened to addresses since isat was started, oldest first: of each kind
-of event the last 256. What comes with every host, learned and confirmed, is not
-remembered; "isat watch" shows it as it happens.
+of event the last 256. What comes with every host (it is learned, has nothing to say,
+is asked and heard again) is not remembered; "isat watch" shows it as it happens.
 
 ` + kindsHelp,
 		Example: `  isat events --since 2h

@@ -73,6 +73,7 @@ type Core struct {
 	toAsk       keyQueue              // questions that wait for their turn
 	asking      bucket                // of those
 	announcing  bucket                // of announcements against claims
+	telling     bucket                // of events that hosts provoke
 	effects     Effects
 }
 
@@ -100,6 +101,7 @@ func New(config Config, in *intent.Intent) *Core {
 		sponged:  make(map[binding.Key]int64),
 		pacing:   pacing{queued: make(map[binding.Key]bool)},
 		errors:   bucket{rate: errorsPerSecond},
+		telling:  bucket{rate: toldPerSecond},
 
 		contesting: make(map[place]int),
 		doubted:    make(map[binding.Key]int64),

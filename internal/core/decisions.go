@@ -92,7 +92,7 @@ var decisions = [numDecisions]decisionInfo{
 	stationMovedOpen:      {view.EventMoved, "security-off", "the MAC is at another port, which believes whoever spoke last"},
 	askedClaim:            {view.EventAsked, "claimed", "another MAC claims it: the owner is asked first"},
 	askedStation:          {view.EventAsked, "place-claimed", "its MAC was heard at another port: it is asked at the old one first"},
-	silentIdle:            {view.EventSilent, "idle", "nothing was heard of its owner for half of the age limit"},
+	silentIdle:            {view.EventSilent, view.ReasonIdle, "nothing was heard of its owner for half of the age limit"},
 	silentPortDown:        {view.EventSilent, "port-down", "its owner's port went down"},
 	silentPortGone:        {view.EventSilent, "port-gone", "its owner's port is gone"},
 	silentSwitchGone:      {view.EventSilent, "switch-gone", "its owner's switch stayed away"},
@@ -127,6 +127,15 @@ var decisions = [numDecisions]decisionInfo{
 	defendedClaim:         {view.EventDefended, "claimed", "its true owner was announced against a claim (RFC 5227 §2.4)"},
 }
 
+// provoked says whether whoever sends frames can have as many of the decisions as
+// it likes. Of those not all are told; metrics count the rest.
+func (i *decisionInfo) provoked() bool {
+	return i.kind == view.EventAsked || i.kind == view.EventRefused || i.kind == view.EventDoubted
+}
+
+// toldPerSecond limits the events that hosts provoke.
+const toldPerSecond = 100
+
 // place is where something was heard; the zero Location is nowhere.
 type place = binding.Location
 
@@ -150,7 +159,10 @@ func (c *Core) ownerOf(b *binding.Binding) who {
 func (c *Core) decide(d decision, key binding.Key, is who, was who) {
 	c.counters.decisions[d]++
 	info := &decisions[d]
-	if !c.followed || info.kind.Routine() && !c.detailed {
+	if !c.followed || info.kind.Routine() && !c.detailed && (info.kind != view.EventSilent || d == silentIdle) {
+		return
+	}
+	if info.provoked() && !c.telling.take(c.now) {
 		return
 	}
 	e := view.Event{At: time.Unix(0, c.now), Kind: info.kind, Network: c.names[key.Network], VLAN: key.VLAN,

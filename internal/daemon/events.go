@@ -34,7 +34,7 @@ type entry struct {
 }
 
 func (h *history) add(e view.Event) {
-	if e.Kind.Routine() {
+	if e.Routine() {
 		return
 	}
 	if h.byKind == nil {

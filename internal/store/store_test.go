@@ -223,10 +223,13 @@ func TestKeep(t *testing.T) {
 
 // Whatever stands in the place of a binding is not one.
 func TestDecodeBinding(t *testing.T) {
-	k := kept(5)
+	k, leased := kept(4), kept(5)
 	key, value := appendKey(nil, k.Key), appendBinding(nil, &k)
 	if len(key) != bindingKey || len(value) != bindingSize {
 		t.Fatalf("key of %d bytes, value of %d", len(key), len(value))
+	}
+	if got, ok := decodeBinding(appendKey(nil, leased.Key), append(appendBinding(nil, &leased), 1, 2, 3)); !ok || !cmp.Equal(got, leased) {
+		t.Errorf("a lease: %v", got)
 	}
 	if got, ok := decodeBinding(key, append(value, 1, 2, 3)); !ok || !cmp.Equal(got, k) {
 		t.Errorf("a longer value: %v", got)

@@ -25,9 +25,21 @@ const (
 var EventKinds = []EventKind{EventLearned, EventConfirmed, EventDoubted, EventMoved, EventAsked, EventSilent, EventExpired,
 	EventRemoved, EventDuplicate, EventReleased, EventRefused, EventDefended}
 
-// Routine says whether events of this kind come with every host, and not only when
-// something is odd. They are told while somebody follows them, and not remembered.
-func (k EventKind) Routine() bool { return k == EventLearned || k == EventConfirmed }
+// ReasonIdle is why an owner is silent that may just have nothing to say.
+const ReasonIdle = "idle"
+
+// Routine says whether events of this kind may come with every host, and not only
+// when something is odd.
+func (k EventKind) Routine() bool {
+	return k == EventLearned || k == EventConfirmed || k == EventSilent
+}
+
+// Routine says whether an event comes with every host: that it is learned, has
+// nothing to say, is asked and heard again. Those are told while somebody follows
+// them, and not remembered.
+func (e *Event) Routine() bool {
+	return e.Kind.Routine() && (e.Kind != EventSilent || e.Reason == ReasonIdle)
+}
 
 // Event is a decision about an address: who, where and why.
 type Event struct {
