@@ -27,6 +27,11 @@ var (
 // rawRouterIntent joins the network default, which h1 and h2 are in, and right,
 // which h3 and h4 are in.
 const rawRouterIntent = `
+# The markers that tell when the stage is still are punted, as fast as they can be.
+kind: limits
+puntsPerPort: 100000
+puntsPerReason: 100000
+---
 kind: network
 name: right
 number: 100
