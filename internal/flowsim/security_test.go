@@ -196,6 +196,27 @@ func TestServersAndRouters(t *testing.T) {
 	})
 }
 
+// A question of isat's own to one host passes from switch to switch, by links,
+// which are trusted ports; nobody else speaks as isat.
+// conformance: R2
+func TestQuestionsCrossLinks(t *testing.T) {
+	w := secureWorld()
+	listed := w.Host("listed")
+	ask := func(to packet.MAC) []byte {
+		return packet.AppendARP(nil, to, pipeline.MAC, false, 0, &packet.ARP{Op: packet.ARPRequest, SHA: pipeline.MAC, TPA: listed.IPs[0].As4()})
+	}
+	own, target := pipeline.MAC, listed.IPs[1].As16()
+	ns := packet.AppendNS(nil, listed.MAC, pipeline.MAC, false, 0, packet.LinkLocal(pipeline.MAC), target, target, &own, nil)
+	reply := packet.AppendARP(nil, listed.MAC, pipeline.MAC, false, 0, &packet.ARP{Op: packet.ARPReply, SHA: pipeline.MAC})
+	runCases(t, newBoth(t, w), []testCase{
+		{"R2 by a link", 2, ask(listed.MAC), want{ports: []uint32{1}}},
+		{"R2 a solicitation by a link", 2, ns, want{ports: []uint32{1}}},
+		{"R2 to everybody", 2, ask(packet.Broadcast), want{}},
+		{"R2 from a host", 3, ask(listed.MAC), want{}},
+		{"R2 an answer as isat", 2, reply, want{}},
+	})
+}
+
 // withHeaders puts extension headers before the payload of an IPv6 packet, the first of a list first;
 // a fragment header says that more is to come.
 func withHeaders(frame []byte, list ...byte) []byte {

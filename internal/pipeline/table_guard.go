@@ -21,6 +21,8 @@ func guardFrameRules() []Rule {
 			Doc: "a group address can't send (IEEE 802.3 §3.2.3)"},
 		{Priority: 100, Match: `eth.src == 00:00:00:00:00:00`, Actions: `drop;`,
 			Doc: "no host has the null MAC"},
+		{Priority: 101, Match: `flags.trusted && !eth.mcast && (arp.op == 1 || nd_ns) && eth.src == ` + MAC.String(), Actions: `next(l2);`,
+			Doc: "isat's own question to one host, from another switch by a link: the answer is punted here"},
 		{Priority: 100, Match: `eth.src == ` + MAC.String(), Actions: `drop;`,
 			Doc: "nobody sends as isat itself"},
 		{Priority: 100, Match: `eth.dst == 01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0`, Actions: `drop;`,

@@ -422,6 +422,8 @@ func (s *stage) insist(from string, frame []byte, owner guest) {
 		list := s.bindings("default", owner.ip6)
 		return len(list) == 1 && list[0].State == "stale", fmt.Sprint(list)
 	})
+	s.still()
+	s.received()
 }
 
 // conformance: N9
