@@ -106,6 +106,14 @@ func (c *Core) answered(key binding.Key) {
 	}
 }
 
+// excuse lets an ask for an owner whose place is gone, or that is flushed, have no
+// consequence: another MAC has the address now.
+func (c *Core) excuse(key binding.Key) {
+	if a := c.asks[key]; a != nil {
+		a.reason = min(a.reason, askDoubted)
+	}
+}
+
 func (c *Core) endAsk(key binding.Key, heard bool) {
 	a := c.asks[key]
 	delete(c.asks, key)

@@ -159,6 +159,7 @@ func (c *Core) freeze(b *binding.Binding, from, was who) {
 		slog.String("network", c.names[b.Network]), slog.String("mac", from.mac.String()), slog.String("other", was.mac.String()))
 	c.decide(duplicateMoves, b.Key, from, was)
 	c.holdDown(b)
+	c.excuse(b.Key)
 }
 
 // holdDown sets the time of a duplicate.
