@@ -30,6 +30,9 @@ func (c *Core) Explain(now time.Time, key binding.Key) view.Explanation {
 		x.Binding = &v
 		c.explainBinding(&x, b, &v)
 	}
+	if mac, until, leased := c.table.LeaseOf(key); leased {
+		fact(&x, fmt.Sprintf("it is leased to %s for another %s: nobody else may have it", mac, ago(until-c.now)), "a DHCP server")
+	}
 	if n := c.holds.Waiting(key); n > 0 {
 		fact(&x, fmt.Sprintf("%d routed packets wait for it", n), "the packets that this controller holds")
 	}
@@ -142,9 +145,6 @@ func (c *Core) explainLife(x *view.Explanation, b *binding.Binding) {
 		fact(x, "it is stale: only its owner can confirm it", "a solicitation, a contradiction, or what was kept")
 	case binding.Duplicate:
 		fact(x, c.duplicateText(b.Key), "its changes of MAC")
-	}
-	if mac, until, leased := c.table.LeaseOf(b.Key); leased {
-		fact(x, fmt.Sprintf("it is leased to %s for another %s: nobody else may have it", mac, ago(until-c.now)), "a DHCP server")
 	}
 	if n := c.table.Moves(b.Key); n > 0 && b.State != binding.Duplicate {
 		fact(x, fmt.Sprintf("it has changed its MAC %d times of late", n), "claims that nobody contradicted")

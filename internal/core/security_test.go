@@ -16,6 +16,7 @@ import (
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/packet"
 )
 
@@ -161,8 +162,17 @@ func TestLease(t *testing.T) {
 	if g.core.table.Lookup(key) == nil {
 		t.Fatal("a lease that was renewed is gone")
 	}
+	if !g.core.doubt(silentFlushed, askFlushed, key) {
+		t.Error("a lease can't be doubted")
+	}
+	g.sleep(10 * time.Second)
+	leased := func(f view.Fact) bool { return strings.HasPrefix(f.What, "it is leased to "+hostMAC(4).String()) }
+	if x := g.core.Explain(g.now, key); x.Binding != nil || !slices.ContainsFunc(x.Facts, leased) {
+		t.Errorf("a lease without a binding is explained by %+v", x)
+	}
+	check(g.punt(1, 4, pipeline.ReasonLearn, announce(4, "10.0.0.9")), "learned heard 10.0.0.9 02:00:00:00:00:04 p4")
 	g.decided = nil
-	g.sleep(300 * time.Second)
+	g.sleep(290 * time.Second)
 	if b := g.core.table.Lookup(key); b != nil || !slices.Contains(g.decided, "expired lease-ended 10.0.0.9 02:00:00:00:00:04 p4") {
 		t.Errorf("after its time: %+v, %q", b, g.decided)
 	}
