@@ -14,6 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"go.etcd.io/etcd/server/v3/storage/wal"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,6 +43,7 @@ type directory struct {
 
 func (d *directory) join(name string) string { return filepath.Join(d.path, name) }
 func (d *directory) etcd() string            { return d.join(etcdName) }
+func (d *directory) log() string             { return filepath.Join(d.etcd(), "member", "wal") }
 func (d *directory) database() string        { return filepath.Join(d.etcd(), "member", "snap", "db") }
 
 func (d *directory) close() { d.lock.Close() }
@@ -166,6 +168,9 @@ func (d *directory) checkFormat(text string) error {
 		return damaged(fmt.Errorf("%s is not readable", formatName))
 	case n > format:
 		return fmt.Errorf("it is of format %d, and this isat knows format %d: use the isat that wrote it, or a newer one", n, format)
+	}
+	if !wal.Exist(d.log()) {
+		return damaged(errors.New("its log is missing")) // etcd would begin another one
 	}
 	return checkDatabase(d.database())
 }

@@ -99,6 +99,16 @@ func TestDamaged(t *testing.T) {
 			refused(t, dir, c.want)
 		})
 	}
+	t.Run("no log", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, "etcd/member/wal/0000000000000000-0000000000000000.wal")); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, dir, "it is damaged (its log is missing)")
+	})
 	t.Run("no database", func(t *testing.T) {
 		if err := os.Remove(filepath.Join(origin, database)); err != nil {
 			t.Fatal(err)

@@ -59,7 +59,7 @@ func (s *Store) start(ctx context.Context, fresh bool) error {
 	}
 	e, err := startEngine(ctx, s.dir.etcd(), s.log)
 	if err != nil {
-		return s.startError(err)
+		return s.startError(err, fresh)
 	}
 	if fresh {
 		if err := s.dir.finish(); err != nil {
@@ -74,7 +74,10 @@ func (s *Store) start(ctx context.Context, fresh bool) error {
 
 // startError tells an etcd that did not start for want of something from one
 // that could not read its files.
-func (s *Store) startError(err error) error {
+func (s *Store) startError(err error, fresh bool) error {
+	if errors.Is(err, errLate) && !fresh {
+		return explain(s.dir.path, fmt.Errorf(`%w: its disk is too slow, or its log is cut off: try again, or restore a backup into an empty directory with "isat restore"`, err))
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, errLate) || errors.Is(err, os.ErrPermission) || noRoom(err) {
 		return explain(s.dir.path, err)
 	}
