@@ -25,7 +25,6 @@ func newRunCommand() *cobra.Command {
 	var listen []string
 	var apiListen, intentFile, dataDir string
 	var hold holdFlags
-	level := slog.LevelInfo
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the controller",
@@ -50,11 +49,11 @@ is one network, default, with every port.`,
 	f.StringVar(&intentFile, "intent", "", "`FILE` that says what is asked for, instead of \"isat apply\"; read again on SIGHUP")
 	f.StringVar(&dataDir, "data-dir", "", "`DIR` that keeps what is applied, and the bindings; without it that lasts as long as isat")
 	hold.add(f)
-	f.TextVar(&level, "log-level", slog.LevelInfo, "least `LEVEL` to log: debug, info, warn or error")
-	f.Lookup("log-level").DefValue = "info"
+	least := &outputFlag{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
+	f.Var(least, "log-level", "the least that is logged")
 	format := &outputFlag{value: "text", allowed: []string{"text", "json"}}
 	f.Var(format, "log-format", "form of the log on standard error")
-	for flag, words := range map[string][]string{"log-level": {"debug", "info", "warn", "error"}, "log-format": format.allowed} {
+	for flag, words := range map[string][]string{"log-level": least.allowed, "log-format": format.allowed} {
 		complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -71,6 +70,10 @@ is one network, default, with every port.`,
 		}
 		limits, err := hold.limits()
 		if err != nil {
+			return err
+		}
+		var level slog.Level
+		if err := level.UnmarshalText([]byte(least.value)); err != nil {
 			return err
 		}
 		limitGarbage()
