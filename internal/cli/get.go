@@ -19,11 +19,12 @@ import (
 func newGetCommand(a *app) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "get",
-		Short: "List switches, ports, networks, routers, policies, bindings or stations",
+		Short: "List what isat knows and what is asked for: bindings, stations, switches, networks and more",
 		Example: `  isat get bindings --network blue
   isat get ports -o wide
   isat get switches -o json | jq -r '.[].id'
   isat get bindings --state duplicate
+  isat get network blue -o yaml
   isat get bindings -w`,
 	})
 	for _, r := range resources() {
