@@ -128,7 +128,7 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		return evidence.Key, false
 	}
 	c.ownerAnswered(evidence.Key, evidence.MAC)
-	if b.Answered() {
+	if b.Answered() || b.State == binding.Duplicate {
 		c.answered(evidence.Key)
 	}
 	return evidence.Key, b.Answered()
