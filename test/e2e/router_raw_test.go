@@ -349,7 +349,7 @@ func silentNextHopSpeaks(s *stage) {
 func routerGoesAndComes(s *stage) {
 	from, to := s.known(s.guest("h1")), s.known(s.right("h3"))
 	before := s.flows("s1")
-	network, _, _ := strings.Cut(rawRouterIntent, "---")
+	network, _, _ := strings.Cut(rawRouterIntent, "---\nkind: router")
 	s.reload(network)
 	for _, ip := range families(to) {
 		d := udp(from, leftMAC, ip, "hello")
