@@ -107,6 +107,8 @@ func (t *Table) Hear(now int64, e Evidence) (Verdict, Change) {
 		return t.learn(now, e)
 	case old.Origin.Configured():
 		return t.hearConfigured(now, old, e)
+	case old.State == Duplicate && old.MAC == e.MAC:
+		return Known, Change{}
 	case old.State == Duplicate:
 		return Frozen, Change{}
 	case old.MAC == e.MAC:

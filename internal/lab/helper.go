@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -102,6 +103,8 @@ const (
 // RunHelper is the body of a helper process, which Up starts with the command Options.Helper. It
 // returns when ctx ends.
 func RunHelper(ctx context.Context, args []string) error {
+	// A SIGHUP to every process of isat's is for those that have a file to read again.
+	signal.Ignore(syscall.SIGHUP)
 	outer, ready := os.NewFile(outerFD, "outer namespace"), os.NewFile(readyFD, "ready")
 	defer outer.Close()
 	defer ready.Close()
