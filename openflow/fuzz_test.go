@@ -17,6 +17,7 @@ func exercise(fatalf func(string, ...any), b []byte) {
 		v.Get(openflow.TCPFlags)
 		openflow.AppendResume(nil, 1, &v)
 	}
+	useFlowDump(b)
 	xid, m, err := openflow.Decode(b)
 	if err != nil {
 		return
@@ -60,6 +61,22 @@ func use(m openflow.Message) {
 	}
 }
 
+func useFlowDump(b []byte) {
+	_, m, err := openflow.DecodeFlowDump(b)
+	reply, ok := m.(*openflow.MultipartReply)
+	if err != nil || !ok {
+		return
+	}
+	if dump, ok := reply.Body.(*openflow.FlowDump); ok {
+		mod := openflow.Append(nil, 1, openflow.NewFlowMod(openflow.FlowAdd, 0, 0))
+		for f := range dump.All() {
+			useMatch(f.Match())
+			f.Loaded(openflow.XReg1)
+			f.As(mod)
+		}
+	}
+}
+
 func useMatch(m openflow.Match) {
 	_ = m.String()
 	m.Wide(openflow.XXReg0)
@@ -94,7 +111,11 @@ func BenchmarkParsePacketIn2(b *testing.B) {
 	}
 }
 
-func BenchmarkDecodeFlowReply(b *testing.B) {
+func BenchmarkDecodeFlowReply(b *testing.B) { benchmarkFlowReply(b, openflow.Decode) }
+
+func BenchmarkDecodeFlowDump(b *testing.B) { benchmarkFlowReply(b, openflow.DecodeFlowDump) }
+
+func benchmarkFlowReply(b *testing.B, decode func([]byte) (uint32, openflow.Message, error)) {
 	var any openflow.Match
 	var flows []openflow.FlowStats
 	for i := range 200 {
@@ -104,7 +125,7 @@ func BenchmarkDecodeFlowReply(b *testing.B) {
 	in := openflow.Append(nil, 1, &openflow.MultipartReply{Body: &openflow.FlowReply{Flows: flows}})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := openflow.Decode(in); err != nil {
+		if _, _, err := decode(in); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -340,10 +340,13 @@ func (m Match) String() string {
 	return s.String()
 }
 
+// matchTypeOXM is OFPMT_OXM, the only type of match there is.
+const matchTypeOXM = 1
+
 // appendMatch appends the ofp_match structure, padded (OF1.3 A.2.3.1).
 func appendMatch(b []byte, m Match) []byte {
 	start := len(b)
-	b = be.AppendUint16(b, 1) // OFPMT_OXM
+	b = be.AppendUint16(b, matchTypeOXM)
 	b = be.AppendUint16(b, uint16(4+len(m.oxm)))
 	b = append(b, m.oxm...)
 	return padFrom(b, start)
@@ -355,7 +358,7 @@ func decodeMatch(r *reader) Match {
 	if r.err != nil {
 		return Match{}
 	}
-	if kind != 1 || length < 4 {
+	if kind != matchTypeOXM || length < 4 {
 		r.fail("match of type %d and length %d", kind, length)
 		return Match{}
 	}
@@ -403,27 +406,7 @@ func takeOXM(r *reader) []byte {
 // decodeOXM reads a list of fields up to the end of r and brings it into canonical form.
 func decodeOXM(r *reader) Match {
 	whole := r.b
-	canonical, last := true, 0
-	for r.more() {
-		entry := takeOXM(r)
-		if r.err != nil {
-			return Match{}
-		}
-		key, _ := splitOXM(entry)
-		f := fields.byKey[key]
-		if f == nil {
-			continue
-		}
-		value, mask := payload(entry)
-		if f.Bytes() != len(value) {
-			r.fail("%s of %d bytes, want %d", f.Name, len(value), f.Bytes())
-			return Match{}
-		}
-		if f.rank <= last || !isCanonical(f, entry, value, mask) {
-			canonical = false
-		}
-		last = max(last, f.rank)
-	}
+	canonical := takeFields(r)
 	if r.err != nil {
 		return Match{}
 	}
@@ -433,8 +416,37 @@ func decodeOXM(r *reader) Match {
 	return rebuildOXM(r, whole)
 }
 
+// takeFields reads a list of fields up to the end of r and reports whether it is in canonical form.
+func takeFields(r *reader) (canonical bool) {
+	canonical, last := true, 0
+	for r.more() {
+		entry := takeOXM(r)
+		if r.err != nil {
+			return false
+		}
+		key, _ := splitOXM(entry)
+		f := fields.byKey[key]
+		if f == nil {
+			continue
+		}
+		value, mask := payload(entry)
+		if f.Bytes() != len(value) {
+			r.fail("%s of %d bytes, want %d", f.Name, len(value), f.Bytes())
+			return false
+		}
+		if f.rank <= last || !isCanonical(f, entry, value, mask) {
+			canonical = false
+		}
+		last = max(last, f.rank)
+	}
+	return canonical
+}
+
 // isCanonical reports whether appendOXM would give the same entry.
 func isCanonical(f *Field, entry, value, mask []byte) bool {
+	if mask == nil {
+		return be.Uint32(entry) == f.Header // another form of the field has another header
+	}
 	var buf [64]byte
 	return string(appendOXM(buf[:0], f, value, mask)) == string(entry)
 }

@@ -100,10 +100,12 @@ func BenchmarkRestart(b *testing.B) {
 	}
 	sw := c.switches[1]
 	up := SwitchUp{Switch: 1, Session: 2}
+	var flows []openflow.FlowStats
 	for f := range c.wanted(sw) {
-		up.Dump.Flows = append(up.Dump.Flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority,
+		flows = append(flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority,
 			IdleTimeout: f.IdleTimeout, HardTimeout: f.HardTimeout, Flags: f.Flags, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
 	}
+	up.Dump.Flows = openflow.FlowDumpOf(flows)
 	for _, g := range sw.base.Groups {
 		up.Dump.Groups = append(up.Dump.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
 	}

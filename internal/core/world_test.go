@@ -79,12 +79,14 @@ func (sw *modelSwitch) reset() {
 // dump is what the switch says of itself.
 func (sw *modelSwitch) dump(now time.Time) pipeline.Dump {
 	var d pipeline.Dump
+	var flows []openflow.FlowStats
 	for _, f := range sw.flows {
-		d.Flows = append(d.Flows, openflow.FlowStats{
+		flows = append(flows, openflow.FlowStats{
 			TableID: f.TableID, Duration: now.Sub(f.added), Priority: f.Priority, IdleTimeout: f.IdleTimeout, HardTimeout: f.HardTimeout,
 			Flags: f.Flags, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions,
 		})
 	}
+	d.Flows = openflow.FlowDumpOf(flows)
 	for _, g := range sw.groups {
 		d.Groups = append(d.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
 	}

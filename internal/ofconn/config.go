@@ -114,7 +114,7 @@ type State struct {
 	Address    string // where it connected from, "tcp:ADDR:PORT" or "unix:PATH"
 	Desc       openflow.DescReply
 	Ports      []openflow.Port
-	Flows      []openflow.FlowStats // of all tables
+	Flows      openflow.FlowDump // of all tables
 	Groups     []openflow.GroupDesc
 	Meters     []openflow.MeterConfig
 }

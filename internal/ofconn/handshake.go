@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/openflow"
@@ -190,17 +189,14 @@ func (h *handshake) collect(m *openflow.MultipartReply) error {
 		h.st.Desc = *body
 	case *openflow.PortDescReply:
 		h.st.Ports = append(h.st.Ports, body.Ports...)
-	case *openflow.FlowReply:
-		if len(h.st.Flows)+len(body.Flows) > cap(h.st.Flows) { // doubling copies less than append does
-			h.st.Flows = slices.Grow(h.st.Flows, len(h.st.Flows)+len(body.Flows))
-		}
-		h.st.Flows = append(h.st.Flows, body.Flows...)
+	case *openflow.FlowDump:
+		h.st.Flows.Add(*body)
 	case *openflow.GroupDescReply:
 		h.st.Groups = append(h.st.Groups, body.Groups...)
 	case *openflow.MeterConfigReply:
 		h.st.Meters = append(h.st.Meters, body.Meters...)
 	}
-	if n := len(h.st.Flows); n > h.s.cfg.MaxFlows {
+	if n := h.st.Flows.Len(); n > h.s.cfg.MaxFlows {
 		return fmt.Errorf("switch has more than %d flows", h.s.cfg.MaxFlows)
 	}
 	if max(len(h.st.Ports), len(h.st.Groups), len(h.st.Meters)) > maxObjects {
@@ -250,7 +246,11 @@ func (h *handshake) until(barrier uint32, f func(xid uint32, m openflow.Message)
 			h.held = append(h.held, msg...)
 			continue
 		}
-		xid, m, err := openflow.Decode(msg)
+		decode := openflow.Decode
+		if openflow.IsFlowReply(msg) {
+			decode = openflow.DecodeFlowDump // they are many
+		}
+		xid, m, err := decode(msg)
 		if err != nil {
 			// The replies that the handshake asked for have to be whole.
 			if t == openflow.TypeFeaturesReply || t == openflow.TypeMultipartReply {

@@ -18,13 +18,15 @@ func TestHandshake(t *testing.T) {
 	f.flows = 1000
 	f.ports = []openflow.Port{{No: 1, Name: "h1"}, {No: 2, Name: "h2"}}
 	st := r.up(t, f).st
-	if st.DatapathID != 0xabc || st.Desc.Manufacturer != "fake" || len(st.Ports) != 2 || len(st.Flows) != 1000 {
-		t.Errorf("state %x %+v, %d ports, %d flows", st.DatapathID, st.Desc, len(st.Ports), len(st.Flows))
+	if st.DatapathID != 0xabc || st.Desc.Manufacturer != "fake" || len(st.Ports) != 2 || st.Flows.Len() != 1000 {
+		t.Errorf("state %x %+v, %d ports, %d flows", st.DatapathID, st.Desc, len(st.Ports), st.Flows.Len())
 	}
-	for i, flow := range st.Flows {
-		if flow.Cookie != uint64(i) {
-			t.Fatalf("flow %d is %+v", i, flow)
+	i := uint64(0)
+	for flow := range st.Flows.All() {
+		if flow.Cookie() != i {
+			t.Fatalf("flow %d has cookie %d", i, flow.Cookie())
 		}
+		i++
 	}
 	if want := "tcp:" + f.conn.LocalAddr().String(); st.Address != want {
 		t.Errorf("address %q, want %q", st.Address, want)

@@ -185,8 +185,8 @@ func TestOpenVSwitchSyncAndDump(t *testing.T) {
 	v := startOVS(t)
 	v.bridge("br0", 1, of13, "tcp:"+r.addr)
 	up := wait(t, r.h.ups, "session")
-	if len(up.st.Flows) != 0 {
-		t.Errorf("a new bridge has flows: %+v", up.st.Flows)
+	if n := up.st.Flows.Len(); n != 0 {
+		t.Errorf("a new bridge has %d flows", n)
 	}
 	meter := &openflow.MeterMod{Command: openflow.MeterAdd, Flags: openflow.MeterFlagPktps, ID: 7,
 		Bands: []openflow.Band{openflow.DropBand(100, 0)}}
@@ -222,8 +222,8 @@ func TestOpenVSwitchSyncAndDump(t *testing.T) {
 		t.Errorf("down %v", down.err)
 	}
 	again := wait(t, r.h.ups, "second session").st
-	if len(again.Flows) != many+1 || len(again.Groups) != 1 || len(again.Meters) != 1 {
-		t.Fatalf("dump has %d flows, %d groups, %d meters", len(again.Flows), len(again.Groups), len(again.Meters))
+	if again.Flows.Len() != many+1 || len(again.Groups) != 1 || len(again.Meters) != 1 {
+		t.Fatalf("dump has %d flows, %d groups, %d meters", again.Flows.Len(), len(again.Groups), len(again.Meters))
 	}
 	if again.Groups[0].ID != 9 || again.Meters[0].ID != 7 {
 		t.Errorf("groups %+v, meters %+v", again.Groups, again.Meters)

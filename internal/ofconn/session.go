@@ -161,7 +161,7 @@ func (s *Session) read() error {
 		return err
 	}
 	s.up = true
-	s.log.Info("session open", "ports", len(st.Ports), "flows", len(st.Flows),
+	s.log.Info("session open", "ports", len(st.Ports), "flows", st.Flows.Len(),
 		"groups", len(st.Groups), "meters", len(st.Meters), "took", time.Since(s.started))
 	s.srv.handler.Up(s, *st)
 	st = nil // a million flows are not to live as long as the session

@@ -173,33 +173,32 @@ type RememberedBinding struct {
 
 // Remember reads back what the flows of a switch say of stations and bindings:
 // it is how a restarted controller comes to know what it knew.
-func Remember(flows []openflow.FlowStats) Memory {
+func Remember(flows openflow.FlowDump) Memory {
 	var m Memory
 	var answered []*binding.Binding
 	owned := make(map[binding.Key]bool)
 	idle := make(map[binding.StationKey]uint16)
-	for i := range flows {
-		f := &flows[i]
-		kind, object, own := ownCookie(f.Cookie)
+	for f := range flows.All() {
+		kind, object, own := ownCookie(f.Cookie())
 		if !own || kind == kindBinding && (object > 0xff || !binding.Origin(object).Valid()) {
 			continue
 		}
 		switch {
-		case kind == kindStation && Table(f.TableID) == L2:
+		case kind == kindStation && Table(f.TableID()) == L2:
 			if s, ok := rememberStation(f); ok {
 				m.Stations = append(m.Stations, s)
 			}
-		case kind == kindStation && Table(f.TableID) == Stations && f.IdleTimeout != 0:
-			if key, ok := sourceOf(f.Match); ok {
-				idle[key] = f.IdleTimeout
+		case kind == kindStation && Table(f.TableID()) == Stations && f.IdleTimeout() != 0:
+			if key, ok := sourceOf(f.Match()); ok {
+				idle[key] = f.IdleTimeout()
 			}
-		case kind == kindBinding && Table(f.TableID) == Owners:
+		case kind == kindBinding && Table(f.TableID()) == Owners:
 			if b, ok := rememberBinding(f); ok {
 				b.Origin = binding.Origin(object)
 				m.Bindings = append(m.Bindings, b)
 				owned[b.Key] = true
 			}
-		case kind == kindBinding && Table(f.TableID) == Bindings:
+		case kind == kindBinding && Table(f.TableID()) == Bindings:
 			if b, ok := rememberAnswer(f); ok {
 				b.Origin = binding.Origin(object)
 				answered = append(answered, b)
@@ -217,30 +216,30 @@ func Remember(flows []openflow.FlowStats) Memory {
 	return m
 }
 
-func rememberAnswer(f *openflow.FlowStats) (*binding.Binding, bool) {
-	key, ok1 := rememberKey(f.Match)
-	value, ok2 := loaded(f.Instructions.Apply, fieldFound)
+func rememberAnswer(f openflow.FlowStatsView) (*binding.Binding, bool) {
+	key, ok1 := rememberKey(f.Match())
+	value, ok2 := f.Loaded(fieldFound)
 	return &binding.Binding{
 		Key: key, MAC: packet.MACFromUint64(value & macMask), State: binding.Reachable, Router: value&routerBit != 0,
 	}, ok1 && ok2
 }
 
-func rememberStation(f *openflow.FlowStats) (RememberedStation, bool) {
-	metadata, _, ok1 := f.Match.GetU64(fieldSegment)
-	mac, _, ok2 := f.Match.GetU64(openflow.EthDst)
-	port, ok3 := loaded(f.Instructions.Apply, fieldEgress)
+func rememberStation(f openflow.FlowStatsView) (RememberedStation, bool) {
+	metadata, _, ok1 := f.Match().GetU64(fieldSegment)
+	mac, _, ok2 := f.Match().GetU64(openflow.EthDst)
+	port, ok3 := f.Loaded(fieldEgress)
 	return RememberedStation{
 		Key:  binding.StationKey{Segment: SegmentOf(metadata), MAC: packet.MACFromUint64(mac)},
-		Port: binding.PortKey(port), Age: f.Duration,
+		Port: binding.PortKey(port), Age: f.Duration(),
 	}, ok1 && ok2 && ok3
 }
 
-func rememberBinding(f *openflow.FlowStats) (RememberedBinding, bool) {
-	key, ok1 := rememberKey(f.Match)
-	owner, _, ok2 := f.Match.Wide(fieldOwner)
-	value, ok3 := loaded(f.Instructions.Apply, fieldFlags)
+func rememberBinding(f openflow.FlowStatsView) (RememberedBinding, bool) {
+	key, ok1 := rememberKey(f.Match())
+	owner, _, ok2 := f.Match().Wide(fieldOwner)
+	value, ok3 := f.Loaded(fieldFlags)
 	return RememberedBinding{
-		Key: key, MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Idle: f.IdleTimeout, Age: f.Duration,
+		Key: key, MAC: packet.MAC(owner[2:8]), Stale: value&ownerStale != 0, Router: value&ownerRouter != 0, Idle: f.IdleTimeout(), Age: f.Duration(),
 	}, ok1 && ok2 && ok3
 }
 
@@ -256,27 +255,6 @@ func rememberKey(m openflow.Match) (key binding.Key, ok bool) {
 	v6, _, is6 := m.Wide(fieldKey6)
 	key.Addr = v6
 	return key, ok && is6
-}
-
-// loaded finds the value that the actions put into a field.
-func loaded(acts []openflow.Action, f *openflow.Field) (uint64, bool) {
-	for _, a := range acts {
-		switch a := a.(type) {
-		case openflow.SetField:
-			if a.Field == f && len(a.Value) <= 8 {
-				var v uint64
-				for _, c := range a.Value {
-					v = v<<8 | uint64(c)
-				}
-				return v, true
-			}
-		case openflow.RegLoad:
-			if a.Field == f {
-				return a.Value, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // SilentFlow drops what is routed to a next hop that nobody answers for, until

@@ -9,7 +9,7 @@ import (
 
 // Dump is what a switch said that it has.
 type Dump struct {
-	Flows  []openflow.FlowStats
+	Flows  openflow.FlowDump
 	Groups []openflow.GroupDesc
 	Meters []openflow.MeterConfig
 }
@@ -42,20 +42,22 @@ func (d Dump) Compare(flows iter.Seq[openflow.FlowMod], groups []openflow.GroupM
 }
 
 func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
-	have := make(map[openflow.FlowKey]*openflow.FlowStats, len(d.Flows))
-	for i := range d.Flows {
-		have[d.Flows[i].Key()] = &d.Flows[i]
+	have := make(map[openflow.FlowKey]openflow.FlowStatsView, d.Flows.Len())
+	for f := range d.Flows.All() {
+		have[f.Key()] = f
 	}
+	var encoded []byte
 	for f := range want {
 		key := f.Key()
 		old, ok := have[key]
 		if ok {
 			delete(have, key)
+			encoded = openflow.Append(encoded[:0], 0, &f)
 		}
 		switch {
 		case !ok:
 			out.Added++
-		case sameFlow(old, &f):
+		case old.As(encoded):
 			out.Kept++
 			continue
 		default:
@@ -63,24 +65,20 @@ func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
 		}
 		out.Bundle = append(out.Bundle, &f)
 	}
-	for i := range d.Flows {
-		f := &d.Flows[i]
-		if have[f.Key()] != f {
+	if len(have) == 0 {
+		return
+	}
+	for f := range d.Flows.All() { // in the order of the dump
+		if _, left := have[f.Key()]; !left {
 			continue
 		}
-		if kind, _, own := ownCookie(f.Cookie); own && (kind == kindSilent || kind == kindSponge) {
+		if kind, _, own := ownCookie(f.Cookie()); own && (kind == kindSilent || kind == kindSponge) {
 			continue // goes by itself
 		}
 		out.Removed++
-		remove := Delete(newFlow(Table(f.TableID), f.Priority, f.Match, nil, noTable))
+		remove := Delete(newFlow(Table(f.TableID()), f.Priority(), f.Match(), nil, noTable))
 		out.Bundle = append(out.Bundle, &remove)
 	}
-}
-
-func sameFlow(have *openflow.FlowStats, want *openflow.FlowMod) bool {
-	return have.Cookie == want.Cookie && have.HardTimeout == want.HardTimeout &&
-		have.IdleTimeout == want.IdleTimeout && have.Flags == want.Flags &&
-		openflow.EqualInstructions(have.Instructions, want.Instructions)
 }
 
 // compareGroups returns the removals apart: they come after the flows that
@@ -155,12 +153,14 @@ func sameMeter(have *openflow.MeterConfig, want *openflow.MeterMod) bool {
 // has the first.
 func BaseChange(from, to Base) []openflow.Message {
 	have := Dump{}
+	flows := make([]openflow.FlowStats, 0, len(from.Flows))
 	for _, f := range from.Flows {
-		have.Flows = append(have.Flows, openflow.FlowStats{
+		flows = append(flows, openflow.FlowStats{
 			TableID: f.TableID, Priority: f.Priority, Match: f.Match, Instructions: f.Instructions,
 			Cookie: f.Cookie, HardTimeout: f.HardTimeout, IdleTimeout: f.IdleTimeout, Flags: f.Flags,
 		})
 	}
+	have.Flows = openflow.FlowDumpOf(flows)
 	for _, m := range from.Meters {
 		have.Meters = append(have.Meters, openflow.MeterConfig{ID: m.ID, Flags: m.Flags, Bands: m.Bands})
 	}

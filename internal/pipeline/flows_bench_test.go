@@ -44,10 +44,11 @@ func BenchmarkCompare(b *testing.B) {
 			want = append(want, f)
 		}
 	}
-	var have Dump
+	var flows []openflow.FlowStats
 	for _, f := range want {
-		have.Flows = append(have.Flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
+		flows = append(flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
 	}
+	have := Dump{Flows: openflow.FlowDumpOf(flows)}
 	b.ReportAllocs()
 	for b.Loop() {
 		if d := have.Compare(slices.Values(want), nil, nil); d.Kept != len(want) || !d.Empty() {

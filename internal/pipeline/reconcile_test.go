@@ -17,7 +17,7 @@ import (
 )
 
 func dump(c *ovstest.Session) pipeline.Dump {
-	return pipeline.Dump{Flows: c.Flows(), Groups: c.Groups(), Meters: c.Meters()}
+	return pipeline.Dump{Flows: c.FlowDump(), Groups: c.Groups(), Meters: c.Meters()}
 }
 
 // carryOut sends a difference as a session does.
@@ -63,9 +63,10 @@ func explain(t *testing.T, have pipeline.Dump, d pipeline.Difference) {
 			continue
 		}
 		t.Errorf("wanted: table %d priority %d %s %+v", f.TableID, f.Priority, f.Match, f.Instructions)
-		for _, g := range have.Flows {
+		for g := range have.Flows.All() {
 			if g.Key() == f.Key() {
-				t.Errorf("found:  table %d priority %d %s %+v", g.TableID, g.Priority, g.Match, g.Instructions)
+				stats, err := g.Stats()
+				t.Errorf("found:  %+v, %v", stats, err)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func TestRememberUnknownOrigin(t *testing.T) {
 				TableID: f.TableID, Match: f.Match, Instructions: f.Instructions, Cookie: f.Cookie&^0xffffffff | uint64(origin),
 			})
 		}
-		m := pipeline.Remember(flows)
+		m := pipeline.Remember(openflow.FlowDumpOf(flows))
 		return len(m.Bindings) + len(m.Foreign)
 	}
 	if n := remembered(uint32(binding.DHCP)); n != 1 {

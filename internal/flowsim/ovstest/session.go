@@ -84,7 +84,11 @@ func (c *Session) receive() openflow.Message {
 		if _, err := io.ReadFull(c.r, b); err != nil {
 			c.s.t.Fatal(err)
 		}
-		xid, m, err := openflow.Decode(b)
+		decode := openflow.Decode
+		if openflow.IsFlowReply(b) {
+			decode = openflow.DecodeFlowDump
+		}
+		xid, m, err := decode(b)
 		if err != nil {
 			c.s.t.Fatalf("decode %x: %v", b, err)
 		}
@@ -190,8 +194,21 @@ func multipart[P openflow.MultipartBody](c *Session, body openflow.MultipartBody
 func (c *Session) Flows() []openflow.FlowStats {
 	c.s.t.Helper()
 	var out []openflow.FlowStats
-	for _, p := range multipart[*openflow.FlowReply](c, &openflow.FlowRequest{FlowSelector: openflow.AllFlows()}) {
-		out = append(out, p.Flows...)
+	for f := range c.FlowDump().All() {
+		stats, err := f.Stats()
+		if err != nil {
+			c.s.t.Fatal(err)
+		}
+		out = append(out, stats)
+	}
+	return out
+}
+
+// FlowDump dumps the flows as they are encoded.
+func (c *Session) FlowDump() (out openflow.FlowDump) {
+	c.s.t.Helper()
+	for _, p := range multipart[*openflow.FlowDump](c, &openflow.FlowRequest{FlowSelector: openflow.AllFlows()}) {
+		out.Add(*p)
 	}
 	return out
 }
