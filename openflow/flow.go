@@ -86,6 +86,12 @@ func flowModMatchEnd(m []byte) (end, padded int) {
 	return FlowModMatch + n, FlowModMatch + pad8(n)
 }
 
+// FlowModOXM is the match of an encoded flow-mod of this package, as [Match.Key] has it.
+func FlowModOXM(m []byte) []byte {
+	end, _ := flowModMatchEnd(m)
+	return m[FlowModMatch+4 : end]
+}
+
 // SameFlow reports whether two encoded flow-mods of this package are for the same flow, as
 // [FlowKey] tells.
 func SameFlow(a, b []byte) bool {

@@ -101,7 +101,7 @@ func BenchmarkRestart(b *testing.B) {
 	sw := c.switches[1]
 	up := SwitchUp{Switch: 1, Session: 2}
 	var flows []openflow.FlowStats
-	for f := range c.wanted(sw) {
+	for f := range wantedFlows(c, sw) {
 		flows = append(flows, openflow.FlowStats{TableID: f.TableID, Priority: f.Priority,
 			IdleTimeout: f.IdleTimeout, HardTimeout: f.HardTimeout, Flags: f.Flags, Cookie: f.Cookie, Match: f.Match, Instructions: f.Instructions})
 	}

@@ -244,35 +244,39 @@ func (sw *switchState) drop(key binding.Key) {
 	}
 }
 
-// wanted yields every flow that the switch should have.
-func (c *Core) wanted(sw *switchState) iter.Seq[openflow.FlowMod] {
-	return func(yield func(openflow.FlowMod) bool) {
-		for _, f := range sw.base.Flows {
-			if !yield(f) {
+// wanted yields every flow that the switch should have, as the flow-mod that adds
+// it. Each is encoded in the place of the one before.
+func (c *Core) wanted(sw *switchState) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for m := range pipeline.Encoded(sw.base.Flows) {
+			if !yield(m) {
 				return
 			}
 		}
+		var m []byte
+		have := func() bool { return len(m) == 0 || yield(m) }
 		for b := range c.table.Bindings {
-			if f, ok := pipeline.BindingFlow(b); ok && !yield(f) {
+			if m = pipeline.AppendBindingFlow(m[:0], xid, b); !have() {
 				return
 			}
 			if ownedOn(b, sw) {
-				if f, ok := pipeline.OwnerFlow(b); ok && !yield(f) {
+				if m = pipeline.AppendOwnerFlow(m[:0], xid, b); !have() {
 					return
 				}
 			}
 		}
 		for _, b := range sw.held {
-			if f, ok := pipeline.BindingFlow(b); ok && !yield(f) {
+			if m = pipeline.AppendBindingFlow(m[:0], xid, b); !have() {
 				return
 			}
 		}
 		for _, a := range sw.attachments {
 			for s := range c.table.StationsAt(binding.Location{Switch: sw.ID, Port: a.Key}) {
-				for _, f := range pipeline.StationFlows(s.StationKey, s.Port, s.Idle) {
-					if !yield(f) {
-						return
-					}
+				if m = pipeline.AppendSourceFlow(m[:0], xid, &s.StationKey, s.Port, s.Idle); !yield(m) {
+					return
+				}
+				if m = pipeline.AppendForwardFlow(m[:0], xid, &s.StationKey, s.Port); !yield(m) {
+					return
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 
@@ -31,8 +32,9 @@ type Difference struct {
 func (d *Difference) Empty() bool { return len(d.Meters)+len(d.Bundle)+len(d.Unmeter) == 0 }
 
 // Compare works out the difference between what a switch has and what it should
-// have. Whatever else is on the switch is taken away: the bridge is isat's.
-func (d Dump) Compare(flows iter.Seq[openflow.FlowMod], groups []openflow.GroupMod, meters []openflow.MeterMod) Difference {
+// have. The flows that it should have are encoded flow-mods, which need not last.
+// Whatever else is on the switch is taken away: the bridge is isat's.
+func (d Dump) Compare(flows iter.Seq[[]byte], groups []openflow.GroupMod, meters []openflow.MeterMod) Difference {
 	var out Difference
 	d.compareMeters(&out, meters)
 	stale := d.compareGroups(&out, groups)
@@ -41,35 +43,43 @@ func (d Dump) Compare(flows iter.Seq[openflow.FlowMod], groups []openflow.GroupM
 	return out
 }
 
-func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
-	have := make(map[openflow.FlowKey]openflow.FlowStatsView, d.Flows.Len())
+// flowKey is openflow.FlowKey, for what is encoded: a match needs no object to be
+// looked up.
+type flowKey struct {
+	table    uint8
+	priority uint16
+	match    string
+}
+
+func flowKeyOf(f openflow.FlowStatsView) flowKey {
+	return flowKey{f.TableID(), f.Priority(), f.Match().Key()}
+}
+
+func (d Dump) compareFlows(out *Difference, want iter.Seq[[]byte]) {
+	have := make(map[flowKey]int, d.Flows.Len()) // which of the flows it is
+	flows := make([]openflow.FlowStatsView, 0, d.Flows.Len())
 	for f := range d.Flows.All() {
-		have[f.Key()] = f
+		have[flowKeyOf(f)] = len(flows)
+		flows = append(flows, f)
 	}
-	var encoded []byte
-	for f := range want {
-		key := f.Key()
-		old, ok := have[key]
-		if ok {
-			delete(have, key)
-			encoded = openflow.Append(encoded[:0], 0, &f)
-		}
+	wanted := make([]bool, len(flows))
+	for m := range want {
+		i, ok := have[flowKey{m[openflow.FlowModTable], be.Uint16(m[openflow.FlowModPriority:]), string(openflow.FlowModOXM(m))}]
 		switch {
-		case !ok:
+		case !ok || wanted[i]:
 			out.Added++
-		case old.As(encoded):
+		case flows[i].As(m):
 			out.Kept++
+			wanted[i] = true
 			continue
 		default:
 			out.Changed++
+			wanted[i] = true
 		}
-		out.Bundle = append(out.Bundle, &f)
+		out.Bundle = append(out.Bundle, decoded(m))
 	}
-	if len(have) == 0 {
-		return
-	}
-	for f := range d.Flows.All() { // in the order of the dump
-		if _, left := have[f.Key()]; !left {
+	for i, f := range flows {
+		if wanted[i] || have[flowKeyOf(f)] != i { // a switch may tell of a flow twice
 			continue
 		}
 		if kind, _, own := ownCookie(f.Cookie()); own && (kind == kindSilent || kind == kindSponge) {
@@ -79,6 +89,27 @@ func (d Dump) compareFlows(out *Difference, want iter.Seq[openflow.FlowMod]) {
 		remove := Delete(newFlow(Table(f.TableID()), f.Priority(), f.Match(), nil, noTable))
 		out.Bundle = append(out.Bundle, &remove)
 	}
+}
+
+// Encoded encodes flow-mods one after the other, each in the place of the one before.
+func Encoded(flows []openflow.FlowMod) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var b []byte
+		for i := range flows {
+			if b = openflow.Append(b[:0], 0, &flows[i]); !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+// decoded is the message that was encoded here.
+func decoded(m []byte) openflow.Message {
+	_, message, err := openflow.Decode(m)
+	if err != nil {
+		panic(fmt.Sprintf("pipeline: a flow-mod of isat's own: %v", err))
+	}
+	return message
 }
 
 // compareGroups returns the removals apart: they come after the flows that
@@ -167,12 +198,6 @@ func BaseChange(from, to Base) []openflow.Message {
 	for _, g := range from.Groups {
 		have.Groups = append(have.Groups, openflow.GroupDesc{GroupType: g.GroupType, ID: g.ID, Buckets: g.Buckets})
 	}
-	difference := have.Compare(func(yield func(openflow.FlowMod) bool) {
-		for _, f := range to.Flows {
-			if !yield(f) {
-				return
-			}
-		}
-	}, to.Groups, to.Meters)
+	difference := have.Compare(Encoded(to.Flows), to.Groups, to.Meters)
 	return slices.Concat(difference.Meters, difference.Bundle, difference.Unmeter)
 }

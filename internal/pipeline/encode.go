@@ -170,15 +170,26 @@ func AppendOwnerFlow(b []byte, xid uint32, of *binding.Binding) []byte {
 
 // AppendStationFlows appends the flow-mods of StationFlows.
 func AppendStationFlows(b []byte, xid uint32, key *binding.StationKey, at binding.PortKey, idle uint16) []byte {
-	for i := range stationTemplates {
-		t := &stationTemplates[i]
-		var m []byte
-		b, m = t.begin(b, xid, key.Segment, uint32(at))
-		copy(m[t.mac:], key.MAC[:])
-		be.PutUint32(m[t.port:], uint32(at))
-		if i == 0 {
-			putIdle(m, idle)
-		}
-	}
+	b = AppendSourceFlow(b, xid, key, at, idle)
+	return AppendForwardFlow(b, xid, key, at)
+}
+
+// AppendSourceFlow appends the flow-mod of the first of StationFlows.
+func AppendSourceFlow(b []byte, xid uint32, key *binding.StationKey, at binding.PortKey, idle uint16) []byte {
+	b, m := stationTemplates[0].beginStation(b, xid, key, at)
+	putIdle(m, idle)
 	return b
+}
+
+// AppendForwardFlow appends the flow-mod of the second of StationFlows.
+func AppendForwardFlow(b []byte, xid uint32, key *binding.StationKey, at binding.PortKey) []byte {
+	b, _ = stationTemplates[1].beginStation(b, xid, key, at)
+	return b
+}
+
+func (t *template) beginStation(b []byte, xid uint32, key *binding.StationKey, at binding.PortKey) (all, m []byte) {
+	b, m = t.begin(b, xid, key.Segment, uint32(at))
+	copy(m[t.mac:], key.MAC[:])
+	be.PutUint32(m[t.port:], uint32(at))
+	return b, m
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"encoding/binary"
-	"slices"
 	"testing"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -51,7 +50,7 @@ func BenchmarkCompare(b *testing.B) {
 	have := Dump{Flows: openflow.FlowDumpOf(flows)}
 	b.ReportAllocs()
 	for b.Loop() {
-		if d := have.Compare(slices.Values(want), nil, nil); d.Kept != len(want) || !d.Empty() {
+		if d := have.Compare(Encoded(want), nil, nil); d.Kept != len(want) || !d.Empty() {
 			b.Fatalf("kept %d of %d flows", d.Kept, len(want))
 		}
 	}

@@ -39,14 +39,14 @@ func TestNoDifference(t *testing.T) {
 	forEachWorld(t, func(t *testing.T, w ovstest.World) {
 		c := ovstest.Start(t, w.Ports).Connect()
 		flows, base := w.Flows(t), w.Base(t)
-		first := dump(c).Compare(slices.Values(flows), base.Groups, base.Meters)
+		first := dump(c).Compare(pipeline.Encoded(flows), base.Groups, base.Meters)
 		if first.Added != len(flows) || first.Kept+first.Changed+first.Removed != 0 {
 			t.Errorf("an empty switch: %d added of %d, %d kept, %d changed, %d removed",
 				first.Added, len(flows), first.Kept, first.Changed, first.Removed)
 		}
 		carryOut(c, first)
 		have := dump(c)
-		again := have.Compare(slices.Values(flows), base.Groups, base.Meters)
+		again := have.Compare(pipeline.Encoded(flows), base.Groups, base.Meters)
 		if !again.Empty() || again.Kept != len(flows) {
 			t.Errorf("kept %d of %d, %d meters and groups", again.Kept, len(flows), again.MeterChanges+again.GroupChanges)
 			explain(t, have, again)
@@ -103,7 +103,7 @@ func TestDifferenceIsExact(t *testing.T) {
 			if test.command != "" {
 				s.OFCtl(test.command, test.args...)
 			}
-			d := dump(c).Compare(slices.Values(flows), base.Groups, base.Meters)
+			d := dump(c).Compare(pipeline.Encoded(flows), base.Groups, base.Meters)
 			if d.Added != test.added || d.Changed != test.changed || d.Removed != test.removed ||
 				d.GroupChanges != test.groupChanges || d.MeterChanges != test.meterChanges {
 				t.Errorf("added %d, changed %d, removed %d, groups %d, meters %d; want %d, %d, %d, %d, %d",
@@ -114,7 +114,7 @@ func TestDifferenceIsExact(t *testing.T) {
 				t.Errorf("%d messages in the bundle, want %d", len(d.Bundle), want)
 			}
 			carryOut(c, d)
-			if d := dump(c).Compare(slices.Values(flows), base.Groups, base.Meters); !d.Empty() {
+			if d := dump(c).Compare(pipeline.Encoded(flows), base.Groups, base.Meters); !d.Empty() {
 				t.Errorf("still different: %d messages", len(d.Bundle)+len(d.Meters))
 			}
 		})
@@ -128,9 +128,9 @@ func TestAnyStateToAnyOther(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		want := drawState(r)
 		flows := want.flows()
-		carryOut(c, dump(c).Compare(slices.Values(flows), want.base.Groups, want.base.Meters))
+		carryOut(c, dump(c).Compare(pipeline.Encoded(flows), want.base.Groups, want.base.Meters))
 		have := dump(c)
-		if d := have.Compare(slices.Values(flows), want.base.Groups, want.base.Meters); !d.Empty() {
+		if d := have.Compare(pipeline.Encoded(flows), want.base.Groups, want.base.Meters); !d.Empty() {
 			explain(t, have, d)
 			r.Fatalf("still different: %d added, %d changed, %d removed, %d groups, %d meters",
 				d.Added, d.Changed, d.Removed, d.GroupChanges, d.MeterChanges)
@@ -173,7 +173,7 @@ func TestBaseChange(t *testing.T) {
 		}
 		from = to
 		have := dump(c)
-		if d := have.Compare(slices.Values(to.Flows), to.Groups, to.Meters); !d.Empty() {
+		if d := have.Compare(pipeline.Encoded(to.Flows), to.Groups, to.Meters); !d.Empty() {
 			explain(t, have, d)
 			r.Fatalf("still different")
 		}
@@ -213,7 +213,7 @@ func TestLease(t *testing.T) {
 		}
 	}
 	base := w.Base(t)
-	if d := dump(c).Compare(slices.Values(w.Flows(t)), base.Groups, base.Meters); !d.Empty() {
+	if d := dump(c).Compare(pipeline.Encoded(w.Flows(t)), base.Groups, base.Meters); !d.Empty() {
 		t.Errorf("renewing makes a difference: %d changed, %d added", d.Changed, d.Added)
 	}
 }
@@ -233,7 +233,7 @@ func TestDelete(t *testing.T) {
 		}
 		flows = flows[n:]
 		c.Barrier()
-		if d := dump(c).Compare(slices.Values(flows), base.Groups, base.Meters); !d.Empty() || d.Kept != len(flows) {
+		if d := dump(c).Compare(pipeline.Encoded(flows), base.Groups, base.Meters); !d.Empty() || d.Kept != len(flows) {
 			t.Fatalf("%d flows left, want %d", d.Kept, len(flows))
 		}
 	}
