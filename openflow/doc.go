@@ -3,7 +3,8 @@
 //
 // The package is pure: it turns bytes into values and values into bytes, and has no sockets,
 // clocks or goroutines. [Append] writes one whole message, [Decode] reads one; [ParsePacketIn2]
-// and [AppendPacketOut] do the same for the packet path without allocating.
+// and [AppendPacketOut] do the same for the packet path without allocating. [DecodeFlowDump] keeps
+// the flows of a switch as they are encoded, for who has many and compares most of them only.
 //
 // # What Decode promises
 //
