@@ -281,7 +281,7 @@ func (w *world) expire(now time.Time) (events []Event) {
 				}
 				key, mac, ok := pipeline.QuietOwner(m)
 				if !ok {
-					w.fail("switch %d tells of a flow that is no owner's: %+v", sw.ID, f.FlowMod)
+					return true // of somebody else's: the session leaves it out
 				}
 				quiet = append(quiet, Quiet{Switch: sw.ID, Key: key, MAC: mac, Idle: time.Duration(f.IdleTimeout) * time.Second, Sent: f.hits > 0})
 			}
