@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -212,6 +213,8 @@ func answerTimes(frames []lab.Frame, question []byte, isAnswer func(lab.Frame) b
 	}
 	return took
 }
+
+var pingTime = regexp.MustCompile(`time=([0-9.]+) ms`)
 
 // firstPings pings hosts that are not known yet, prefix.1 and so on, once each,
 // and gives the round trips of those packets. None may be lost.

@@ -114,9 +114,9 @@ func periodic(w *world, seen *lab.Capture) {
 		return len(times) >= 4
 	})
 	times, _ := advertisements(seen.Frames())
-	const interval, late = 4 * time.Second, 500 * time.Millisecond
+	const interval, jitter = 4 * time.Second, 500 * time.Millisecond
 	for i := 1; i < len(times); i++ {
-		if d := times[i].Sub(times[i-1]); d < interval/3-late || d > interval+late {
+		if d := times[i].Sub(times[i-1]); d < interval/3-jitter || d > interval+late {
 			w.t.Errorf("advertisement %d came %v after the one before", i+1, d)
 		}
 	}
