@@ -72,8 +72,11 @@ func decodeBinding(key, value []byte) (k binding.Kept, ok bool) {
 	return k, true
 }
 
-// pageSize is how many bindings are read at once.
-const pageSize = 10_000
+// pageSize is how many bindings are read at once. For each page etcd counts all
+// that are left, so that small ones take time with the square of their number:
+// reading a million took 10 s of a processor in pages of 10 000, and 2.9 s in
+// these, of some 25 MB each.
+const pageSize = 100_000
 
 // Bindings gives out what was kept of bindings, a page at a time, in no order.
 func (s *Store) Bindings(ctx context.Context, page func([]binding.Kept)) error {
