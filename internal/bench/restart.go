@@ -53,7 +53,7 @@ func Restart(ctx context.Context, config RestartConfig) (report *RestartReport, 
 	if config.Program, err = programOr(config.Program); err != nil {
 		return nil, err
 	}
-	intent, remove, err := temporary("intent.yaml", "")
+	file, remove, err := temporary("intent.yaml", roomyIntent())
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func Restart(ctx context.Context, config RestartConfig) (report *RestartReport, 
 	defer cancel()
 	r := &run{hosts: hosts{count: config.Bindings, switches: fakeSwitches, ports: portsPerFake}}
 	r.config.Progress = orSilent(config.Progress)
-	data := filepath.Join(filepath.Dir(intent), "data")
-	start := func() (*controller, error) { return startIsat(ctx, config.Program, "--data-dir", data) }
+	data := filepath.Join(filepath.Dir(file), "data")
+	start := func() (*controller, error) { return startIsat(ctx, config.Program, "--intent", file, "--data-dir", data) }
 	report = &RestartReport{Bindings: config.Bindings, Switches: fakeSwitches, Rounds: config.Rounds}
 	for _, c := range restarts {
 		report.Cases = append(report.Cases, RestartCase{Name: c.name})
@@ -85,7 +85,9 @@ func (r *run) restarts(ctx context.Context, rounds int, start func() (*controlle
 	var switches []*fakeSwitch // with all flows
 	defer func() {
 		closeAll(switches)
-		err = errors.Join(err, isat.stop())
+		if isat != nil {
+			err = errors.Join(err, isat.stop())
+		}
 	}()
 	if switches, err = r.keep(ctx, isat); err != nil {
 		return err
@@ -104,11 +106,9 @@ func (r *run) restarts(ctx context.Context, rounds int, start func() (*controlle
 				}
 			}
 			began := time.Now()
-			again, err := start()
-			if err != nil {
+			if isat, err = start(); err != nil {
 				return err
 			}
-			isat = again
 			sample, connected, err := r.answered(ctx, isat, memories, began)
 			if err != nil {
 				closeAll(connected)
