@@ -117,25 +117,28 @@ func (t *Table) Hear(now int64, e Evidence) (Verdict, Change) {
 		return Known, Change{}
 	case t.leasedToOther(now, e):
 		return RefusedLeased, Change{}
-	}
-	// Another MAC claims the address. Only a source with authority can take it
-	// over; any other makes the present binding doubtful, so that the next
-	// request asks the wire. What is doubted may go to whoever solicits from the
-	// address (RFC 4861 §7.2.3), but not before its owner was asked either.
-	switch {
-	case e.Source == FromARP, e.Source == FromNA, e.Source == FromSolicit && old.State == Stale:
-		return Claimed, Change{}
-	case old.State == Stale:
+	case old.State == Stale && e.Source.Authority() == 0:
 		return Known, Change{}
 	}
-	b := *old
-	b.State = Stale
-	t.set(old, &b)
-	return Doubted, Change{old, &b}
+	return Claimed, Change{}
+}
+
+// Authority is how much a source says of who has an address to whoever knows
+// another MAC: 2 if that is taken over, 1 if it is, but only as stale, and 0 if what
+// was known is doubted and no more (RFC 826; RFC 4861 §7.2.3, §7.2.5).
+func (s Source) Authority() int {
+	switch s {
+	case FromARP, FromNA:
+		return 2
+	case FromSolicit:
+		return 1
+	}
+	return 0
 }
 
 // Take lets the MAC of the evidence take over an address that another one has.
-// Frozen is an address that has been taken too often.
+// Frozen is an address that has been taken too often. Doubted is one that the
+// evidence only contradicts: it is stale, so that the next request asks the wire.
 func (t *Table) Take(now int64, e Evidence) (Verdict, Change) {
 	old := t.bindings.get(e.Key)
 	if old == nil {
@@ -144,10 +147,18 @@ func (t *Table) Take(now int64, e Evidence) (Verdict, Change) {
 	if old.Origin.Configured() || old.State == Duplicate || old.MAC == e.MAC || t.leasedToOther(now, e) {
 		return t.Hear(now, e)
 	}
+	b := *old
+	if e.Source.Authority() == 0 {
+		if old.State == Stale {
+			return Known, Change{}
+		}
+		b.State = Stale
+		t.set(old, &b)
+		return Doubted, Change{old, &b}
+	}
 	if v := t.roomToMove(old, e); v != Known {
 		return v, Change{}
 	}
-	b := *old
 	b.MAC, b.Switch, b.Router, b.Restored = e.MAC, e.Switch, e.Router, false
 	b.Origin, b.State, b.Learned, b.Heard = originOf(e.Source), Reachable, now, now
 	if e.Source == FromSolicit {
@@ -253,8 +264,7 @@ func (t *Table) refresh(now int64, old *Binding, e Evidence) (Verdict, Change) {
 // hearConfigured hears an address that the operator bound. Only a permitted MAC
 // can change which of them is answered.
 func (t *Table) hearConfigured(now int64, old *Binding, e Evidence) (Verdict, Change) {
-	permitted := t.configured[old.Key]
-	if !slices.Contains(permitted.MACs, e.MAC) {
+	if !t.Permits(old.Key, e.MAC) {
 		return RefusedFixed, Change{}
 	}
 	b := *old
@@ -273,6 +283,11 @@ func (t *Table) hearConfigured(now int64, old *Binding, e Evidence) (Verdict, Ch
 	b.MAC, b.Switch, b.Learned = e.MAC, e.Switch, b.Heard
 	t.set(old, &b)
 	return Moved, Change{old, &b}
+}
+
+// Permits says whether the operator bound an address to a MAC, perhaps among others.
+func (t *Table) Permits(key Key, mac packet.MAC) bool {
+	return slices.Contains(t.configured[key].MACs, mac)
 }
 
 // Configure makes the configured bindings exactly those given, and returns what

@@ -12,30 +12,22 @@ import (
 	"github.com/isat-sdn/isat/packet"
 )
 
-// Times of a contest in nanoseconds: the owner is asked three times, and has a
-// quarter of a second in all to answer (conformance R4, R6), the wheel's tick
-// included.
+// Of the contests that may be under way a port can take up a part, so that hosts
+// elsewhere can move whatever is claimed from there. More than crowd of one port are
+// not asked about again so soon: whoever claims many addresses must not have isat ask
+// their owners for more answers than the meter of the owners' port lets through.
 const (
-	contestTries    = 3
-	contestInterval = int64(70e6)
-	contestTime     = int64(230e6)
-	// settledTime is how long a claim that was refused is refused again without
-	// asking: one question a second for an address (conformance A5).
-	settledTime = int64(1e9)
-	// Of the contests that may be under way a port can take up a quarter, so that
-	// hosts elsewhere can move whatever is claimed from there.
 	maxContests        = 4096
-	maxContestsPerPort = maxContests / 4
+	maxContestsPerPort = 256
+	crowd              = 64
 )
 
 // contest is an address that is claimed by a MAC that does not have it, while
 // its owner is asked (RFC 9161 §3.7).
 type contest struct {
+	inquiry
 	claim binding.Evidence
 	from  who
-	asked int
-	since int64
-	over  bool // the owner has answered
 	// packet is the claim itself, which reaches nobody before it is decided.
 	packet *Punt
 }
@@ -43,11 +35,9 @@ type contest struct {
 // stationContest is a MAC that was heard at another place of its switch, while
 // it is asked at the old one.
 type stationContest struct {
-	to    binding.PortKey
-	ask   []binding.Key // addresses that are asked for in turn
-	asked int
-	since int64
-	over  bool
+	inquiry
+	to  binding.PortKey
+	ask []binding.Key // addresses that are asked for in turn
 }
 
 // security is whom a port believes.
@@ -79,19 +69,37 @@ func (c *Core) claimed(sw *switchState, e *Punt, claim binding.Evidence) bool {
 		return c.take(movedPlaceGone, claim, from)
 	}
 	if k := c.contests[claim.Key]; k != nil {
-		if k.over {
-			c.refuseClaim(refusedOwner, claim.Key, from, owner)
-		}
+		c.claimedAgain(k, claim, from, owner)
 		return false
 	}
 	if !c.contestBegins(from.at) {
 		c.refuseClaim(refusedBusy, claim.Key, from, owner)
 		return false
 	}
-	c.contests[claim.Key] = &contest{claim: claim, from: from, since: c.now}
-	c.decide(askedClaim, claim.Key, from, owner)
+	c.contests[claim.Key] = &contest{inquiry: inquiry{since: c.now, claimed: c.now}, claim: claim, from: from}
 	c.tickContest(claim.Key)
 	return false
+}
+
+// claimedAgain is a claim of an address that is contested. While that rests the
+// latest claimant is the one for whom the owner is asked again: of several routers
+// the last to claim an address is the one that will have it.
+func (c *Core) claimedAgain(k *contest, claim binding.Evidence, from, owner who) {
+	same := from == k.from
+	if k.resting {
+		c.refuseClaim(refusedOwner, claim.Key, from, owner)
+		if !same && c.contestPasses(k.from.at, from.at) {
+			c.dropWithheld(k)
+			k.from, same = from, true
+		}
+	}
+	if same {
+		k.claimed = c.now
+		// What it said with more authority counts.
+		if claim.MAC != k.claim.MAC || claim.Source.Authority() >= k.claim.Source.Authority() {
+			k.claim = claim
+		}
+	}
 }
 
 // contestBegins says whether there is room for another contest of a claim from a
@@ -111,6 +119,17 @@ func (c *Core) contestEnds(from place) {
 	}
 }
 
+// contestPasses gives the room of a contest to a claim from another place, if there
+// is room for one.
+func (c *Core) contestPasses(from, to place) bool {
+	if to != from && c.contesting[to] >= maxContestsPerPort {
+		return false
+	}
+	c.contestEnds(from)
+	c.contesting[to]++
+	return true
+}
+
 // take lets a claim have its address.
 func (c *Core) take(why decision, claim binding.Evidence, from who) bool {
 	old := c.table.Lookup(claim.Key)
@@ -126,6 +145,10 @@ func (c *Core) take(why decision, claim binding.Evidence, from who) bool {
 	case binding.Frozen:
 		c.spread(change, nil)
 		c.freeze(change.New, from, was)
+	case binding.Doubted:
+		c.decide(doubtedContradicted, claim.Key, from, was)
+		c.spread(change, nil)
+		c.ask(claim.Key, askDoubted)
 	case binding.Learned:
 		c.learned(change, from)
 	case binding.RefusedTotal, binding.RefusedNetwork, binding.RefusedPort:
@@ -222,8 +245,9 @@ func (c *Core) tickContest(key binding.Key) {
 	at := alarm{alarmContest, key}
 	b := c.table.Lookup(key)
 	switch {
-	case k.over || b == nil || b.MAC == k.claim.MAC || c.table.Station(k.claim.Station()) == nil:
-		delete(c.contests, key) // settled, or the newcomer is gone
+	case b == nil || b.MAC == k.claim.MAC || b.Origin.Configured() || b.State == binding.Duplicate,
+		c.table.Station(k.claim.Station()) == nil, k.resting && !k.again(c.now):
+		delete(c.contests, key) // settled, or the newcomer is gone, or has given up
 		c.contestEnds(k.from.at)
 		c.contestOver(key, k)
 	case c.now-k.since >= contestTime:
@@ -235,6 +259,9 @@ func (c *Core) tickContest(key binding.Key) {
 		c.contestOver(key, k)
 	default:
 		if home := c.table.StationOf(b); home != nil && k.asked < contestTries {
+			if k.asked == 0 {
+				c.decide(askedClaim, key, k.from, c.ownerOf(b))
+			}
 			k.asked++
 			c.counters.probes++
 			c.deliver(home.Location(), ownRequest(key, b.MAC))
@@ -243,16 +270,14 @@ func (c *Core) tickContest(key binding.Key) {
 	}
 }
 
-// ownerAnswered ends the contest for an address whose owner was heard.
+// ownerAnswered lets the contest for an address rest whose owner was heard.
 func (c *Core) ownerAnswered(key binding.Key, mac packet.MAC) {
 	k := c.contests[key]
-	if k == nil || k.over || k.claim.MAC == mac {
+	if k == nil || k.resting || k.claim.MAC == mac {
 		return
 	}
-	k.over = true
-	c.dropWithheld(k)
 	c.alarms.Disarm(alarm{alarmContest, key})
-	c.alarms.Arm(alarm{alarmContest, key}, c.now+settledTime)
+	c.alarms.Arm(alarm{alarmContest, key}, k.answered(c.now, c.contesting[k.from.at] > crowd))
 	b := c.table.Lookup(key)
 	c.refuseClaim(refusedOwner, key, k.from, c.ownerOf(b))
 	c.defend(b)
@@ -263,7 +288,6 @@ func (c *Core) ownerAnswered(key binding.Key, mac packet.MAC) {
 const (
 	defendInterval = int64(10e9)
 	maxDefended    = 4096
-	maxDoubted     = 4096
 )
 
 // defend tells everybody who has an address that another MAC claimed. The frame
@@ -308,22 +332,32 @@ func (c *Core) stationClaimed(sw *switchState, e *Punt, s *binding.Station) bool
 	case len(s.Bindings()) == 0:
 		return c.moveStation(stationMovedNoAddress, sw, s, e.Port)
 	}
+	from := place{Switch: sw.ID, Port: e.Port}
 	if k := c.movers[s.StationKey]; k != nil {
-		if k.over {
-			c.counters.decisions[refusedStation]++
-		}
+		c.stationClaimedAgain(k, from)
 		return false
 	}
-	from := place{Switch: sw.ID, Port: e.Port}
 	if !c.contestBegins(from) {
 		c.counters.decisions[refusedBusy]++
 		return false
 	}
-	k := &stationContest{to: e.Port, ask: latest(s.Bindings(), contestTries), since: c.now}
-	c.movers[s.StationKey] = k
-	c.decide(askedStation, k.ask[0], who{s.MAC, from}, who{s.MAC, old})
+	c.movers[s.StationKey] = &stationContest{inquiry: inquiry{since: c.now, claimed: c.now}, to: e.Port}
 	c.tickMover(s.StationKey)
 	return false
+}
+
+// stationClaimedAgain is a contested station that was heard elsewhere again: as
+// claimedAgain.
+func (c *Core) stationClaimedAgain(k *stationContest, from place) {
+	if k.resting {
+		c.counters.decisions[refusedStation]++
+		if c.contestPasses(place{Switch: from.Switch, Port: k.to}, from) {
+			k.to = from.Port
+		}
+	}
+	if k.to == from.Port {
+		k.claimed = c.now
+	}
 }
 
 // latest returns some addresses of a station, those that were heard last first: it
@@ -359,7 +393,7 @@ func (c *Core) tickMover(key binding.StationKey) {
 		return
 	}
 	switch {
-	case k.over || s == nil || s.Port == k.to || sw == nil || !sw.member(k.to, key.Network):
+	case s == nil || s.Port == k.to || sw == nil || !sw.member(k.to, key.Network), k.resting && !k.again(c.now):
 		delete(c.movers, key)
 		c.contestEnds(place{Switch: key.Switch, Port: k.to})
 	case c.now-k.since >= contestTime:
@@ -367,6 +401,12 @@ func (c *Core) tickMover(key binding.StationKey) {
 		c.contestEnds(place{Switch: key.Switch, Port: k.to})
 		c.moveStation(stationMovedSilent, sw, s, k.to)
 	default:
+		if k.asked == 0 {
+			if list := latest(s.Bindings(), contestTries); len(list) > 0 {
+				k.ask = list // later it may have other addresses, or lose them while it is asked
+			}
+			c.decide(askedStation, k.ask[0], who{s.MAC, place{Switch: key.Switch, Port: k.to}}, who{s.MAC, s.Location()})
+		}
 		if k.asked < contestTries {
 			c.counters.probes++
 			c.deliver(s.Location(), ownRequest(k.ask[k.asked%len(k.ask)], key.MAC))
@@ -376,16 +416,15 @@ func (c *Core) tickMover(key binding.StationKey) {
 	}
 }
 
-// stationAnswered ends the contest for a station that was heard at its place.
+// stationAnswered lets the contest for a station rest that was heard at its place.
 func (c *Core) stationAnswered(s *binding.Station) {
 	k := c.movers[s.StationKey]
-	if k == nil || k.over || k.to == s.Port {
+	if k == nil || k.resting || k.to == s.Port {
 		return // nothing is contested, or it has moved meanwhile
 	}
-	k.over = true
 	c.moverAlarms.Disarm(s.StationKey)
-	c.moverAlarms.Arm(s.StationKey, c.now+settledTime)
 	claim := who{s.MAC, place{Switch: s.Switch, Port: k.to}}
+	c.moverAlarms.Arm(s.StationKey, k.answered(c.now, c.contesting[claim.at] > crowd))
 	_, port := c.placeNames(claim.at)
 	c.noteHost(slog.LevelWarn, topic{"station refused: it answers at its old port", k.ask[0], s.MAC}, slog.String("mac", s.MAC.String()),
 		slog.String("network", c.names[s.Network]), slog.String("port", port))

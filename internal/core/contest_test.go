@@ -48,3 +48,29 @@ func TestOnePortLeavesContestsToOthers(t *testing.T) {
 	}
 	w.check()
 }
+
+// A port that believes anyone freezes an address while its owner is being asked for
+// the sake of another port.
+func TestFrozenWhileContested(t *testing.T) {
+	in, err := intent.Parse("test", []byte("kind: network\nname: default\nnumber: 1\nduplicates: {moves: 2, within: 1m}\nports: [{switch: s1, port: p3, security: off}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(in, Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)
+	sw := w.addSwitch(1, "s1")
+	for n := range uint32(4) {
+		sw.Ports[n+1] = fabric.Port{Number: n + 1, Name: string('1' + rune(n)), Up: true}
+	}
+	sw.Ports[3] = fabric.Port{Number: 3, Name: "p3", Up: true}
+	w.step(w.connect(sw))
+	for _, host := range []byte{1, 2, 3, 4} { // 2 contests, 3 takes, 4 takes from the same port
+		port := min(uint32(host), 3)
+		w.receive(sw, port, announce(host, "10.0.0.1"))
+	}
+	w.sleep(2 * time.Second)
+	w.check()
+	key := binding.NewKey(binding.Segment{Network: 1}, netip.MustParseAddr("10.0.0.1"))
+	if b := w.core.table.Lookup(key); b.State != binding.Duplicate || b.MAC != hostMAC(4) {
+		t.Errorf("the address is %v at %v", b.State, b.MAC)
+	}
+}

@@ -68,7 +68,6 @@ type Core struct {
 	contests    map[binding.Key]*contest
 	movers      map[binding.StationKey]*stationContest
 	contesting  map[place]int         // how many contests are of claims from a place
-	doubted     map[binding.Key]int64 // when an address was contradicted without authority last
 	defended    map[binding.Key]int64 // when an address was announced against a claim last
 	toAsk       keyQueue              // questions that wait for their turn
 	asking      bucket                // of those
@@ -104,7 +103,6 @@ func New(config Config, in *intent.Intent) *Core {
 		telling:  bucket{rate: toldPerSecond},
 
 		contesting: make(map[place]int),
-		doubted:    make(map[binding.Key]int64),
 	}
 	if !config.Start.IsZero() {
 		c.now = config.Start.UnixNano()

@@ -42,7 +42,7 @@ type counters struct {
 	forgotten        uint64
 	switchErrors     uint64
 
-	claimsHeld, claimsPassed, claimsDropped uint64
+	claimsHeld, claimsPassed, claimsDropped, claimsAnswered uint64
 
 	held           uint64
 	resumed        uint64
@@ -118,8 +118,8 @@ func (n *counters) bindingMetrics() []view.Metric {
 		view.Count("isat_stations_idle_total", "station-idle",
 			"MACs without an address that were forgotten because they sent nothing for the age limit of their network", n.idleStations),
 		view.CountBy("isat_claims_total", "claim", "packets that gave an address another MAC than it has: they were held while its owner was asked, "+
-			"passed on because they are believed, or dropped; what was held is counted again when it is passed on or dropped", "outcome",
-			[]string{"held", "passed", "dropped"}, n.claimsHeld, n.claimsPassed, n.claimsDropped),
+			"passed on because they are believed, or dropped; what was held is counted again when it is passed on or dropped; questions that a switch would answer were answered", "outcome",
+			[]string{"held", "passed", "dropped", "answered"}, n.claimsHeld, n.claimsPassed, n.claimsDropped, n.claimsAnswered),
 		decisionMetric(&n.decisions),
 	}
 }

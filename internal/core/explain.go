@@ -151,7 +151,7 @@ func (c *Core) explainLife(x *view.Explanation, b *binding.Binding) {
 	}
 	if k := c.contests[b.Key]; k != nil {
 		what := "is being asked whether it still has it"
-		if k.over {
+		if k.resting {
 			what = "was asked, and answered"
 		}
 		fact(x, fmt.Sprintf("%s claims it; %s %s", k.claim.MAC, b.MAC, what), "a claim by another MAC")

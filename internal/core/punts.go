@@ -114,11 +114,6 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		return key, false
 	}
 	delete(c.probed, evidence.Key)
-	if c.doubtedAgain(&evidence) {
-		b := c.table.Lookup(evidence.Key)
-		c.refuseClaim(refusedOwner, b.Key, who{evidence.MAC, place{Switch: sw.ID, Port: e.Port}}, c.ownerOf(b))
-		return evidence.Key, false
-	}
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
 	c.heardAs(sw, e, evidence, verdict, change)
@@ -132,17 +127,6 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 		c.answered(evidence.Key)
 	}
 	return evidence.Key, b.Answered()
-}
-
-// doubtedAgain says whether what a frame says would doubt a binding whose owner
-// has just been asked because of that: once a second is enough (conformance N12).
-func (c *Core) doubtedAgain(e *binding.Evidence) bool {
-	weak := e.Source == binding.FromSolicit || e.Source == binding.FromUnverified || e.Source == binding.FromNAKeepOther
-	b := c.table.Lookup(e.Key)
-	if b == nil || !weak || b.Origin.Configured() || b.Origin == binding.DHCP || !b.Answered() || b.MAC == e.MAC {
-		return false
-	}
-	return !c.first(c.doubted, maxDoubted, settledTime, e.Key)
 }
 
 // heardAs does what follows from what a frame said of its sender's address.
@@ -166,10 +150,6 @@ func (c *Core) heardAs(sw *switchState, e *Punt, evidence binding.Evidence, verd
 		c.spread(change, nil)
 	case binding.Moved:
 		c.moved(movedPermitted, change, from, c.ownerOf(change.Old))
-	case binding.Doubted:
-		c.decide(doubtedContradicted, key, from, c.ownerOf(change.Old))
-		c.spread(change, nil)
-		c.ask(key, askDoubted)
 	case binding.Claimed:
 		c.claimed(sw, e, evidence)
 	case binding.RefusedFixed, binding.RefusedLeased, binding.Frozen:

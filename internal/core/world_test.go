@@ -512,6 +512,7 @@ func (w *world) check() {
 	}
 	w.checkTable()
 	w.checkHeld()
+	w.checkContests()
 }
 
 // checkHeld fails unless every packet that was held is accounted for, once.

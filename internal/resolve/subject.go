@@ -82,11 +82,13 @@ func (s *Subject) Target(in binding.Segment) (binding.Key, bool) {
 }
 
 // Claim is what the subject says of its sender, or of who it is about: an address
-// and its MAC. Solicitations claim nothing here: they can't take an address.
+// and its MAC.
 func (s *Subject) Claim(in binding.Segment) (key binding.Key, mac packet.MAC, ok bool) {
 	switch s.Kind {
 	case ARPRequest, ARPReply:
 		return binding.Key{Segment: in, Addr: mapped(s.ARP.SPA)}, s.ARP.SHA, isHost4(s.ARP.SPA)
+	case Solicitation:
+		return binding.Key{Segment: in, Addr: s.ND.Src}, s.ND.SLL, s.ND.HasSLL && isHost6(s.ND.Src)
 	case Advertisement:
 		mac = s.Frame.Src
 		if s.ND.HasTLL {

@@ -365,13 +365,15 @@ func solicitationsTeachStale(s *stage) {
 	s.unbound(prober.ip6)
 	s.unbound("::")
 
-	// Somebody else asks as the owner: the owner is asked again before he is
-	// answered for, and the stranger is not believed.
+	// Somebody else asks as the owner, and is answered: the address is not the
+	// asker's before the owner was asked, and stale then.
 	liar := s.guest("h4")
 	liar.ip6 = owner.ip6
-	s.doubted("the liar's question", "h4", liar.solicits(other.ip6), owner, at("h4", advertised(other, liar, false)))
-	s.bound(owner.ip6, owner.mac, "stale")
-	s.confirm(owner, asker)
+	s.asked = questionTo(owner)
+	s.exchange("the liar's question", "h4", liar.solicits(other.ip6), at("h4", advertised(other, liar, false)))
+	s.waitFrame(owner.at, s.asked)
+	s.bound(owner.ip6, liar.mac, "stale")
+	s.confirm(liar, asker)
 
 	// A source that is not the frame's is not believed at all.
 	m := s.guest("h1").solicitsFor(other.ip6)
@@ -413,7 +415,7 @@ func noOverride(s *stage) {
 	s.bound(owner.ip6, rival.mac, "reachable")
 }
 
-// insist contradicts an owner until that is looked into: once a second at most.
+// insist contradicts an owner until it is stale.
 func (s *stage) insist(from string, frame []byte, owner guest) {
 	s.t.Helper()
 	s.eventually("the contradiction is heard", func() (bool, string) {

@@ -215,15 +215,17 @@ func (w *world) unbroken(what string, r *running, since, from time.Time) {
 		return len(list) > 0 && list[len(list)-1].After(since), r.String()
 	})
 	r.end()
-	gap := time.Duration(0)
+	gap, at := time.Duration(0), time.Time{}
 	for i := 1; i < len(list); i++ {
 		last := list[i-1]
 		if last.Before(from) {
 			last = from
 		}
-		gap = max(gap, list[i].Sub(last))
+		if d := list[i].Sub(last); d > gap {
+			gap, at = d, last
+		}
 	}
-	w.t.Logf("%s: the longest time without an answer was %v", what, gap)
+	w.t.Logf("%s: the longest time without an answer was %v, from %v on", what, gap, at.UTC().Format(time.StampMilli))
 	if gap >= time.Second {
 		w.t.Errorf("%s: %v without an answer", what, gap)
 	}

@@ -286,14 +286,21 @@ func (s *stage) exchange(what, from string, frame []byte, want ...delivery) {
 	s.expect(what, want...)
 }
 
-// doubted is exchange for a frame that makes an IPv6 owner doubtful: isat asks
-// it, too, by unicast.
+// doubted is exchange for a frame that makes an IPv6 owner doubtful, who does not
+// answer: isat asks it by unicast, before and afterwards.
 func (s *stage) doubted(what, from string, frame []byte, owner guest, want ...delivery) {
 	s.t.Helper()
-	mac, target := ownMAC, addr(owner.ip6)
-	s.asked = packet.AppendNS(nil, owner.mac, mac, false, 0, addr("fe80::69:73ff:fe61:7401"), target, target, &mac, nil)
-	s.exchange(what, from, frame, want...)
+	s.asked = questionTo(owner)
+	s.send(from, frame)
+	s.learned("default", owner.ip6, "stale")
+	s.expect(what, want...)
 	s.waitFrame(owner.at, s.asked)
+}
+
+// questionTo is what isat asks an IPv6 owner.
+func questionTo(owner guest) []byte {
+	mac, target := ownMAC, addr(owner.ip6)
+	return packet.AppendNS(nil, owner.mac, mac, false, 0, addr("fe80::69:73ff:fe61:7401"), target, target, &mac, nil)
 }
 
 // expect checks what came out since the last look.
