@@ -292,26 +292,64 @@ func TestClaims(t *testing.T) {
 	})
 }
 
+// TestSolicitationClaims checks the same of solicitations: whoever is asked takes over what they say
+// of the asker (RFC 4861 §7.2.3).
+//
+// conformance: S8
+func TestSolicitationClaims(t *testing.T) {
+	w := ovstest.Worlds()[0]
+	h1, h2, stranger := w.Host("h1"), w.Host("h2"), ovstest.Host{MAC: packet.MAC{2, 0, 0, 0, 0xee, 1}}
+	claimed := want{punts: []pipeline.Reason{pipeline.ReasonClaim}}
+	solicit := func(h ovstest.Host, source, target string) question { return solicits(another(h, source), target) }
+	bare := func(q *question) { q.nd.options = nil }
+	runCases(t, newBoth(t, w), []testCase{
+		{"one in another one's name", 3, solicit(stranger, "fe80::1", "fe80::2").frame(), claimed},
+		{"one for an unknown address", 3, solicit(stranger, "fe80::1", "fe80::99").frame(), claimed},
+		{"one to its victim alone", 3, towards(h2, solicit(stranger, "fe80::1", "fe80::2")), claimed},
+		{"one to its victim alone, of a known host", 4, towards(h2, solicit(w.Host("router"), "fe80::1", "fe80::2")), claimed},
+		{"one of the owner that gives another MAC", 1, towards(h2, solicit(h1, "fe80::1", "fe80::2").change(func(q *question) { q.nd.options = linkLayer(1, stranger.MAC) })), claimed},
+		{"one with a nonce", 3, solicit(stranger, "fe80::1", "fe80::2").change(func(q *question) {
+			q.nd.options = slices.Concat(q.nd.options, []byte{14, 1, 1, 2, 3, 4, 5, 6})
+		}).frame(), claimed},
+		{"one without an option tells nothing", 3, towards(h2, solicit(stranger, "fe80::1", "fe80::2").change(bare)),
+			want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"one of the owner itself", 1, towards(h2, solicit(h1, "fe80::1", "fe80::2")), want{ports: []uint32{2}}},
+		{"one from an unknown address", 3, towards(h2, solicit(stranger, "fe80::77", "fe80::2")), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"one from a stale one", 4, towards(h2, solicit(w.Host("router"), "fe80::3", "fe80::2")), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"one from nobody", 3, solicit(stranger, "fe80::1", "fe80::99").change(func(q *question) { q.nd.src, q.nd.options = [16]byte{}, nil }).frame(),
+			want{punts: []pipeline.Reason{pipeline.ReasonLearn, pipeline.ReasonSearch}}},
+	})
+	runCases(t, newBothWith(t, w, func(f *openflow.FlowMod) bool { return f.HardTimeout == 0 }), []testCase{
+		{"without a controller", 3, towards(h2, solicit(stranger, "fe80::1", "fe80::2")), want{ports: []uint32{2}}},
+	})
+}
+
 // TestClaimGoesOn has a packet-out go on as if the claim had just come in: a question is answered.
 //
 // conformance: S8
 func TestClaimGoesOn(t *testing.T) {
 	w := ovstest.Worlds()[0]
 	b := newBoth(t, w)
-	q := asks(another(ovstest.Host{MAC: packet.MAC{2, 0, 0, 0, 0xee, 1}}, "10.0.0.1"), "10.0.0.2")
+	claimant := ovstest.Host{MAC: packet.MAC{2, 0, 0, 0, 0xee, 1}}
+	arp, nd := asks(another(claimant, "10.0.0.1"), "10.0.0.2"), solicits(another(claimant, "fe80::1"), "fe80::2")
 	acts := pipeline.GoOnActions(nil, binding.Segment{Network: 1}, binding.NewPortKey(3, 0))
 	list, err := openflow.DecodeActions(acts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := b.sim.PacketOut(q.frame(), 3, list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := difference(got, b.wire.PacketOut(3, acts, q.frame())); err != nil {
-		t.Error(err)
-	}
-	if len(got.Outputs) != 1 || got.Outputs[0].Port != 3 || string(got.Outputs[0].Frame) != string(answer(q, w.Host("h2"))) || len(got.Punts) != 0 {
-		t.Errorf("%+v", got)
+	for _, c := range []struct{ frame, want []byte }{
+		{arp.frame(), answer(arp, w.Host("h2"))},
+		{nd.frame(), advert(nd, w.Host("h2"), 0x60000000)},
+	} {
+		got, err := b.sim.PacketOut(c.frame, 3, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := difference(got, b.wire.PacketOut(3, acts, c.frame)); err != nil {
+			t.Error(err)
+		}
+		if len(got.Outputs) != 1 || got.Outputs[0].Port != 3 || string(got.Outputs[0].Frame) != string(c.want) || len(got.Punts) != 0 {
+			t.Errorf("%+v", got)
+		}
 	}
 }

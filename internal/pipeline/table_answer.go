@@ -15,7 +15,7 @@ const (
 func answerRules() []Rule {
 	return inTable(Answer, []Rule{
 		{Priority: 120, Match: contradicts, Actions: puntFor(ReasonClaim), Leased: true,
-			Doc: "ARP or an NA that gives an address another MAC than it has: the controller asks the owner, and lets the packet go on or drops it (RFC 9161 §3.7)"},
+			Doc: "ARP, an NA or an NS that gives an address another MAC than it has: the controller asks the owner, and lets the packet go on or drops it (RFC 9161 §3.7)"},
 		{Priority: 100, Match: `eth.bcast && arp.op == 1 && arp.tpa == ` + notHosts, Actions: `drop;`,
 			Doc: "nobody can have this address (conformance A6)"},
 		{Priority: 90, Match: `eth.bcast && arp.op == 1`, Actions: askARP,

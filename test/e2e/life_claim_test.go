@@ -39,6 +39,7 @@ func TestClaims(t *testing.T) {
 	w.run("R4-port-that-believes-anyone", openPort)
 	w.run("P5-gateway", claimGateway)
 	w.run("D3-without-authority", claimWithoutAuthority)
+	w.run("S8-forged-solicitations", forgedSolicitations)
 	w.run("R5-both-insist", bothInsist)
 }
 
@@ -169,22 +170,89 @@ func claimGateway(w *world) {
 	}
 }
 
-// An NA with O=0 of another MAC takes nothing: the owner is asked, and is
-// reachable again when it has answered.
+// An NA with O=0 of another MAC takes nothing: the owner is asked, and only if it
+// does not answer the binding is stale.
 //
 // conformance: D3, N9
 func claimWithoutAuthority(w *world) {
 	const ip = "fd00::3"
 	w.resolve(ip)
-	owner, doubted := w.capture("h3"), w.counter("decision-doubted-contradicted")
+	owner, refused, doubted := w.capture("h3"), w.counter("decision-refused-owner-answers"), w.counter("decision-doubted-contradicted")
 	all := packet.AllNodes()
 	mac := w.mac("h2")
-	w.send("h2", packet.AppendNA(nil, packet.MulticastMAC(all), mac, false, 0, addr(ip), all, addr(ip), mac, false, false, false))
-	w.grown("decision-doubted-contradicted", doubted)
+	contradiction := packet.AppendNA(nil, packet.MulticastMAC(all), mac, false, 0, addr(ip), all, addr(ip), mac, false, false, false)
+	w.send("h2", contradiction)
+	w.grown("decision-refused-owner-answers", refused)
 	w.wait(owner, "the question", func(f lab.Frame) bool { return question(ip)(f) && f.Data[0]&1 == 0 })
 	if b := w.learned("default", ip, "reachable"); b.MAC != w.mac("h3").String() {
 		w.t.Errorf("%s is at %s", ip, b.MAC)
 	}
+	if n := w.counter("decision-doubted-contradicted"); n != doubted {
+		w.t.Error("it was doubted although its owner answered")
+	}
+	w.must("h3", "ip", "addr", "del", ip+"/64", "dev", "eth0")
+	w.send("h2", contradiction)
+	w.grown("decision-doubted-contradicted", doubted)
+	if b := w.learned("default", ip, "stale"); b.MAC != w.mac("h3").String() {
+		w.t.Errorf("%s is at %s", ip, b.MAC)
+	}
+	w.must("h3", "ip", "addr", "add", ip+"/64", "dev", "eth0", "nodad")
+	w.resolve(ip)
+}
+
+// A host solicits in the name of another one, from a kernel that would take its MAC
+// for the other's (RFC 4861 §7.2.3): the kernel does not hear of it while the owner
+// answers, and does when nobody has the address.
+//
+// conformance: S8
+func forgedSolicitations(w *world) {
+	const owner, nobody, victim, unknown = "fd00::5", "fd00::88", "fd00::3", "fd00::33"
+	w.must("h3", "ip", "addr", "add", unknown+"/64", "dev", "eth0", "nodad")
+	w.must("h3", "ping", "-c", "1", "-W", "3", owner)
+	w.learned("default", owner, "reachable")
+	liar := w.mac("h2")
+	solicit := func(source, target string, to packet.MAC) {
+		destination := addr(target)
+		if to.IsMulticast() {
+			destination = packet.SolicitedNode(addr(target))
+		}
+		w.send("h2", packet.AppendNS(nil, to, liar, false, 0, addr(source), destination, addr(target), &liar, nil))
+	}
+	neighbour := func(ip, mac string) {
+		w.t.Helper()
+		w.eventually("the neighbour "+ip+" of h3 at "+mac, func() (bool, string) {
+			out := w.must("h3", "ip", "-6", "neigh", "show", ip)
+			return strings.Contains(out, mac), out
+		})
+	}
+	group := func(target string) packet.MAC { return packet.MulticastMAC(packet.SolicitedNode(addr(target))) }
+	heard := w.capture("h3")
+	for range 3 {
+		solicit(owner, victim, w.mac("h3"))
+		solicit(owner, victim, group(victim))
+		solicit(owner, unknown, group(unknown))
+	}
+	// This is what becomes of a kernel that hears one.
+	solicit(nobody, victim, w.mac("h3"))
+	neighbour(nobody, liar.String())
+	refused := w.counter("decision-refused-owner-answers")
+	solicit(owner, victim, w.mac("h3"))
+	w.grown("decision-refused-owner-answers", refused)
+	w.barrier("h1", "h3", heard)
+	if n := count(heard.Frames(), func(f lab.Frame) bool { return !f.Out && sourceOf(f) == liar && speaks(f, owner) }); n != 0 {
+		w.t.Errorf("%d solicitations reached their victim", n)
+	}
+	neighbour(owner, w.mac("h5").String())
+	if b := w.learned("default", owner, "reachable"); b.MAC != w.mac("h5").String() {
+		w.t.Errorf("%s is at %s", owner, b.MAC)
+	}
+	w.must("h3", "ping", "-c", "1", "-W", "3", owner)
+	// The owner has given its address up.
+	w.must("h5", "ip", "addr", "del", owner+"/64", "dev", "eth0")
+	solicit(owner, victim, w.mac("h3"))
+	neighbour(owner, liar.String())
+	w.must("h5", "ip", "addr", "add", owner+"/64", "dev", "eth0", "nodad")
+	w.must("h3", "ip", "addr", "del", unknown+"/64", "dev", "eth0")
 }
 
 // Two hosts announce the same address in turns, and neither answers for it: after
