@@ -8,11 +8,19 @@ type Kept struct {
 	// Until is when the lease of its MAC ends, in nanoseconds since 1970, and Span
 	// how long it was given for; both 0 without a lease.
 	Until, Span int64
+	// Release is when a duplicate is to be released, in nanoseconds since 1970, and
+	// 0 if by the operator alone. It means nothing in other states.
+	Release int64
 }
 
-// Recall takes over what was kept of an address that is not bound: as stale, and
-// at home nowhere until its owner is heard; and its lease, unless that is over.
-// It says whether it did.
+// frozen says whether it is a duplicate whose time is not over.
+func (k *Kept) frozen(now int64) bool {
+	return k.Binding.State == Duplicate && (k.Release == 0 || k.Release > now)
+}
+
+// Recall takes over what was kept of an address that is not bound: as stale, or as
+// the duplicate that it still is, and at home nowhere until its owner is heard; and
+// its lease, unless that is over. It says whether it did.
 func (t *Table) Recall(now int64, k *Kept) bool {
 	if k.Binding == nil || k.Binding.Origin.Configured() || t.bindings.get(k.Key) != nil {
 		return false
@@ -25,6 +33,9 @@ func (t *Table) Recall(now int64, k *Kept) bool {
 	}
 	b := *k.Binding
 	b.State, b.Switch, b.Restored, b.Unwatched = Stale, 0, true, true
+	if k.frozen(now) {
+		b.State = Duplicate
+	}
 	t.set(nil, &b)
 	return true
 }

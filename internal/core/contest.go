@@ -143,8 +143,7 @@ func (c *Core) take(why decision, claim binding.Evidence, from who) bool {
 	case binding.Moved:
 		c.moved(why, change, from, was)
 	case binding.Frozen:
-		c.spread(change, nil)
-		c.freeze(change.New, from, was)
+		c.freeze(change, from, was)
 	case binding.Doubted:
 		c.decide(doubtedContradicted, claim.Key, from, was)
 		c.spread(change, nil)
@@ -177,11 +176,13 @@ func (c *Core) learned(change binding.Change, from who) {
 }
 
 // freeze tells of a duplicate, and sets its time.
-func (c *Core) freeze(b *binding.Binding, from, was who) {
+func (c *Core) freeze(change binding.Change, from, was who) {
+	b := change.New
 	c.note(slog.LevelWarn, "duplicate address: it changed its MAC too often, and is not answered any more", slog.String("ip", b.IP().String()),
 		slog.String("network", c.names[b.Network]), slog.String("mac", from.mac.String()), slog.String("other", was.mac.String()))
 	c.decide(duplicateMoves, b.Key, from, was)
-	c.holdDown(b)
+	c.holdDown(b) // its time is kept with it
+	c.spread(change, nil)
 	c.excuse(b.Key)
 }
 
@@ -205,6 +206,9 @@ func (c *Core) rehold(before *intent.Intent) {
 		n, ok2 := c.intent.ByNumber(b.Network)
 		if ok1 && ok2 && old.Duplicates.Hold != n.Duplicates.Hold {
 			c.holdDown(b)
+			if c.keeping {
+				c.keepBinding(b)
+			}
 		}
 	}
 }

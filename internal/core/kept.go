@@ -20,10 +20,24 @@ func (e Recall) apply(c *Core) {
 		if k.Until != 0 {
 			c.alarms.Arm(alarm{alarmLease, k.Key}, k.Until)
 		}
+		if b := c.table.Lookup(k.Key); b.State == binding.Duplicate {
+			c.freezeAgain(b, k.Release)
+			continue
+		}
 		c.recalled[k.Key] = place{Switch: k.Binding.Switch, Port: k.Port}
 		if limit := c.table.AgeLimit(k.Key); limit > 0 {
 			c.alarms.Arm(alarm{alarmRecalled, k.Key}, c.now+limit)
 		}
+	}
+}
+
+// freezeAgain sets the time of a duplicate that was kept: what is left of it, and no
+// more than what the intent says now.
+func (c *Core) freezeAgain(b *binding.Binding, release int64) {
+	c.holdDown(b)
+	at := alarm{alarmRelease, b.Key}
+	if due, ok := c.alarms.Due(at); ok && release != 0 {
+		c.alarms.Arm(at, min(due, release))
 	}
 }
 
@@ -39,7 +53,8 @@ func (c *Core) keep(change binding.Change) {
 		if old != nil && !old.Origin.Configured() {
 			c.forgetKept(old.Key)
 		}
-	case old == nil || old.MAC != b.MAC || old.Switch != b.Switch || old.Origin != b.Origin || old.Router != b.Router:
+	case old == nil || old.MAC != b.MAC || old.Switch != b.Switch || old.Origin != b.Origin || old.Router != b.Router,
+		(old.State == binding.Duplicate) != (b.State == binding.Duplicate):
 		c.keepBinding(b)
 	}
 }
@@ -51,6 +66,9 @@ func (c *Core) keepBinding(b *binding.Binding) {
 	}
 	if mac, until, leased := c.table.LeaseOf(b.Key); leased && mac == b.MAC {
 		k.Until, k.Span = until, c.table.AgeLimit(b.Key)
+	}
+	if b.State == binding.Duplicate {
+		k.Release, _ = c.alarms.Due(alarm{alarmRelease, b.Key})
 	}
 	c.effects.Kept = append(c.effects.Kept, k)
 }

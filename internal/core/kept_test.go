@@ -293,3 +293,125 @@ func TestKeptLease(t *testing.T) {
 		t.Errorf("the lease is over, and there is %+v", b)
 	}
 }
+
+// frozen is a world in which the address of host 1 is a duplicate, claimed by host
+// 2 last, since a moment.
+func frozen(t *testing.T) *keeper {
+	t.Helper()
+	k := newKeeper(t, keptStart)
+	sw := k.hosts(1)
+	k.step(k.connect(sw))
+	for n := range 6 {
+		host := byte(n%2 + 1)
+		k.receive(sw, uint32(host), announce(host, "10.0.0.1"))
+		k.sleep(time.Second)
+	}
+	if b := k.core.Table().Lookup(hostKey(1)); b.State != binding.Duplicate {
+		t.Fatalf("it is %v", b.State)
+	}
+	return k
+}
+
+// A duplicate is one after a restart, for the time that is left of its hold-down.
+//
+// conformance: R5
+func TestKeptDuplicate(t *testing.T) {
+	kept := frozen(t).kept[hostKey(1)]
+	if got := time.Unix(0, kept.Release).Sub(keptStart); kept.Binding.State != binding.Duplicate || got < 9*time.Minute || got > 9*time.Minute+6*time.Second {
+		t.Fatalf("kept as %v, to be released after %v", kept.Binding.State, got)
+	}
+	after := newKeeper(t, keptStart.Add(5*time.Minute))
+	after.step(Recall{Bindings: []binding.Kept{kept}})
+	sw := after.hosts(1)
+	after.sleep(2 * time.Minute) // its switch stays away for longer than one is waited for
+	after.step(after.connect(sw))
+	for _, host := range []byte{1, 2, 1} {
+		after.receive(sw, uint32(host), announce(host, "10.0.0.1"))
+		after.sleep(time.Second)
+	}
+	after.lines = nil
+	after.receive(sw, 3, request(3, 1))
+	if slices.ContainsFunc(after.lines, func(l string) bool { return strings.Contains(l, "answers") }) {
+		t.Errorf("somebody is answered: %q", after.lines)
+	}
+	if b := after.core.Table().Lookup(hostKey(1)); b.State != binding.Duplicate || b.MAC != kept.Binding.MAC {
+		t.Errorf("it is %v at %v", b.State, b.MAC)
+	}
+	after.check()
+	after.sleep(time.Unix(0, kept.Release).Sub(after.now) - time.Second)
+	if b := after.core.Table().Lookup(hostKey(1)); b.State != binding.Duplicate {
+		t.Errorf("it is %v before its time is over", b.State)
+	}
+	after.sleep(2 * time.Second)
+	if b := after.core.Table().Lookup(hostKey(1)); b.State != binding.Stale {
+		t.Errorf("it is %v when its time is over", b.State)
+	}
+	if got := after.kept[hostKey(1)]; got.Binding == nil || got.Binding.State != binding.Stale {
+		t.Errorf("kept is %+v", got)
+	}
+	after.check()
+}
+
+// It is stale if its time is over, and after an operator has cleared it; and it is
+// frozen no longer than the intent says now.
+//
+// conformance: R5
+func TestKeptDuplicateGoes(t *testing.T) {
+	kept := frozen(t).kept[hostKey(1)]
+	late := newKeeper(t, keptStart.Add(10*time.Minute))
+	late.step(Recall{Bindings: []binding.Kept{kept}})
+	if b := late.core.Table().Lookup(hostKey(1)); b == nil || b.State != binding.Stale {
+		t.Errorf("recalled too late as %+v", b)
+	}
+	late.check()
+
+	cleared := newKeeper(t, keptStart.Add(time.Minute))
+	cleared.step(Recall{Bindings: []binding.Kept{kept}})
+	if n := cleared.core.ClearDuplicates(cleared.now, Scope{}); n != 1 {
+		t.Errorf("%d duplicates cleared", n)
+	}
+	cleared.step()
+	if got := cleared.kept[hostKey(1)]; got.Binding == nil || got.Binding.State != binding.Stale {
+		t.Errorf("kept is %+v", got)
+	}
+
+	for hold, want := range map[string]time.Duration{"1m": time.Minute, "0": 0, "30m": time.Unix(0, kept.Release).Sub(keptStart.Add(time.Minute))} {
+		in, err := intent.Parse("test", []byte("kind: network\nname: default\nnumber: 1\nduplicates: {hold: "+hold+"}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(in, Config{Start: keptStart.Add(time.Minute), Table: binding.Config{Seed: testSeed}}, t.Fatalf)
+		w.now = keptStart.Add(time.Minute)
+		w.step(Recall{Bindings: []binding.Kept{kept}})
+		due, ok := w.core.alarms.Due(alarm{alarmRelease, hostKey(1)})
+		if got := time.Unix(0, due).Sub(w.now); ok != (hold != "0") || ok && got != want {
+			t.Errorf("hold %s: released after %v, want %v", hold, got, want)
+		}
+		w.check()
+	}
+}
+
+// What a switch still has of a duplicate goes, and a new hold-down is kept.
+func TestKeptDuplicateIsNotRestored(t *testing.T) {
+	k := newKeeper(t, keptStart)
+	sw := k.hosts(1)
+	k.step(k.connect(sw))
+	k.receive(sw, 1, announce(1, "10.0.0.1"))
+	kept := frozen(t).kept[hostKey(1)]
+	after := newKeeper(t, keptStart.Add(time.Minute))
+	after.switches[1] = sw
+	after.step(Recall{Bindings: []binding.Kept{kept}})
+	after.step(after.connect(sw))
+	if b := after.core.Table().Lookup(hostKey(1)); b.State != binding.Duplicate || b.MAC != kept.Binding.MAC {
+		t.Errorf("it is %v at %v", b.State, b.MAC)
+	}
+	after.check()
+	in, err := intent.Parse("test", []byte("kind: network\nname: default\nnumber: 1\nduplicates: {hold: 1m}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after.step(NewIntent{Intent: in})
+	if got := time.Unix(0, after.kept[hostKey(1)].Release).Sub(after.now); got != time.Minute {
+		t.Errorf("kept to be released after %v", got)
+	}
+}

@@ -22,6 +22,7 @@ const (
 	bindingSize = 1 + 1 + 1 + 1 + 6 + 8 + 4 + 8 + 8 // form, origin, state, flags, MAC, switch, port, learned, heard
 	flagRouter  = 1
 	leaseSize   = 8 + 8 // end, span; only with a lease
+	releaseSize = 8     // when it is released; only of a duplicate, after a lease
 )
 
 func appendKey(b []byte, k binding.Key) []byte {
@@ -46,6 +47,9 @@ func appendBinding(b []byte, k *binding.Kept) []byte {
 		b = binary.BigEndian.AppendUint64(b, uint64(k.Until))
 		b = binary.BigEndian.AppendUint64(b, uint64(k.Span))
 	}
+	if k.Binding.State == binding.Duplicate {
+		b = binary.BigEndian.AppendUint64(b, uint64(k.Release))
+	}
 	return b
 }
 
@@ -66,8 +70,17 @@ func decodeBinding(key, value []byte) (k binding.Kept, ok bool) {
 	copy(b.Addr[:], key[6:])
 	copy(b.MAC[:], value[4:10])
 	k = binding.Kept{Key: b.Key, Binding: b, Port: binding.PortKey(binary.BigEndian.Uint32(value[18:]))}
-	if lease := value[bindingSize:]; len(lease) >= leaseSize {
-		k.Until, k.Span = int64(binary.BigEndian.Uint64(lease)), int64(binary.BigEndian.Uint64(lease[8:]))
+	rest := value[bindingSize:]
+	if len(rest) >= leaseSize {
+		k.Until, k.Span = int64(binary.BigEndian.Uint64(rest)), int64(binary.BigEndian.Uint64(rest[8:]))
+		rest = rest[leaseSize:]
+	}
+	switch {
+	case b.State != binding.Duplicate:
+	case len(rest) >= releaseSize:
+		k.Release = int64(binary.BigEndian.Uint64(rest))
+	default:
+		b.State = binding.Stale // written when nobody kept for how long
 	}
 	return k, true
 }

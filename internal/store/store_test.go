@@ -157,6 +157,9 @@ func kept(i int) binding.Kept {
 	if i%3 == 2 {
 		k.Until, k.Span = int64(i)*1e12, 3600e9
 	}
+	if i%5 == 1 {
+		b.State, k.Release = binding.Duplicate, int64(i)*1e12
+	}
 	return k
 }
 
@@ -233,6 +236,21 @@ func TestDecodeBinding(t *testing.T) {
 	}
 	if got, ok := decodeBinding(key, append(value, 1, 2, 3)); !ok || !cmp.Equal(got, k) {
 		t.Errorf("a longer value: %v", got)
+	}
+	for name, k := range map[string]binding.Kept{"a duplicate": kept(1), "a leased one": kept(11)} {
+		if got, ok := decodeBinding(appendKey(nil, k.Key), append(appendBinding(nil, &k), 1, 2, 3)); !ok || k.Release == 0 || !cmp.Equal(got, k) {
+			t.Errorf("%s: %v", name, got)
+		}
+		k.Release = 0
+		if got, ok := decodeBinding(appendKey(nil, k.Key), appendBinding(nil, &k)); !ok || !cmp.Equal(got, k) {
+			t.Errorf("%s until an operator clears it: %v", name, got)
+		}
+		// Earlier versions did not say until when.
+		old := appendBinding(nil, &k)
+		got, ok := decodeBinding(appendKey(nil, k.Key), old[:len(old)-releaseSize])
+		if k.Binding.State = binding.Stale; !ok || !cmp.Equal(got, k) {
+			t.Errorf("%s of an earlier version: %v", name, got)
+		}
 	}
 	for i := range value {
 		if _, ok := decodeBinding(key, value[:i]); ok {
