@@ -63,7 +63,9 @@ func Restart(ctx context.Context, config RestartConfig) (report *RestartReport, 
 	r := &run{hosts: hosts{count: config.Bindings, switches: fakeSwitches, ports: portsPerFake}}
 	r.config.Progress = orSilent(config.Progress)
 	data := filepath.Join(filepath.Dir(file), "data")
-	start := func() (*controller, error) { return startIsat(ctx, config.Program, "--intent", file, "--data-dir", data) }
+	start := func() (*controller, error) {
+		return startIsat(ctx, config.Program, "--intent", file, "--data-dir", data)
+	}
 	report = &RestartReport{Bindings: config.Bindings, Switches: fakeSwitches, Rounds: config.Rounds}
 	for _, c := range restarts {
 		report.Cases = append(report.Cases, RestartCase{Name: c.name})
