@@ -172,9 +172,8 @@ func intentProblem(err error) error {
 	var senseless intent.RequestError
 	switch {
 	case errors.As(err, &faults):
-		first := faults[0]
-		p := newIntentProblem(http.StatusUnprocessableEntity, fmt.Sprintf("nothing was changed, for the intent would not be valid: %s:%d:%d: %s%s",
-			first.File, first.Line, first.Column, first.Message, andMore(len(faults)-1)))
+		p := newIntentProblem(http.StatusUnprocessableEntity,
+			"nothing was changed, for the intent would not be valid: "+faults[0].Brief()+andMore(len(faults)-1))
 		for _, e := range faults {
 			p.Faults = append(p.Faults, view.IntentFault{File: e.File, Line: e.Line, Column: e.Column, Message: e.Message, Excerpt: e.Excerpt()})
 		}

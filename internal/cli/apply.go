@@ -195,6 +195,14 @@ func (a *app) edit(cmd *cobra.Command, body api.IntentBody, output string) error
 	return printEdit(cmd, done, output)
 }
 
+// doneTo says in words what happened to an object.
+func doneTo(a intent.Action) string {
+	if a == intent.Reset {
+		return "reset to the defaults"
+	}
+	return string(a)
+}
+
 func printEdit(cmd *cobra.Command, done view.IntentEdit, output string) error {
 	switch output {
 	case outputJSON:
@@ -208,8 +216,9 @@ func printEdit(cmd *cobra.Command, done view.IntentEdit, output string) error {
 		dry = " (dry run)"
 	}
 	for _, c := range done.Changes {
-		fmt.Fprintf(&b, "%s %s%s\n", intent.Ref{Kind: c.Kind, Name: c.Name}, c.Action, dry)
-		if c.Action == string(intent.Changed) {
+		action := intent.Action(c.Action)
+		fmt.Fprintf(&b, "%s %s%s\n", intent.Ref{Kind: c.Kind, Name: c.Name}, doneTo(action), dry)
+		if action == intent.Changed || action == intent.Reset {
 			b.WriteString(shown(c.Diff))
 		}
 	}

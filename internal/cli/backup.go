@@ -36,7 +36,7 @@ there whole, or as it was before; "-" is standard output.`,
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "saved %s, %.1f MB\n", args[0], float64(size)/1e6)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "saved %s, %s\n", args[0], byteSize(uint64(size)))
 		return err
 	}
 	return cmd

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -47,6 +48,20 @@ func addOutput(cmd *cobra.Command, allowed ...string) *outputFlag {
 		return allowed, cobra.ShellCompDirectiveNoFileComp
 	})
 	return o
+}
+
+// byteSize is a number of bytes in the decimal unit that leaves one to three
+// digits before the point.
+func byteSize(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, unit := float64(n), 0
+	const units = "kMGTPE"
+	for size /= 1000; size >= 999.95; size /= 1000 {
+		unit++
+	}
+	return fmt.Sprintf("%.1f %cB", size, units[unit])
 }
 
 func printJSON(w io.Writer, v any) error {

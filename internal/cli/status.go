@@ -57,8 +57,8 @@ func printStatus(w io.Writer, s view.Status, wide bool) error {
 	line("networks", "%d", s.Networks)
 	line("known", "%s, %s", count(s.Bindings, "binding"), count(s.Stations, "station"))
 	line("searching", "%d under way, %d waiting for them, %d silent", s.Searches, s.Parked, s.Silent)
-	line("holding", "%d routed packets, %.1f kB", s.Held, float64(s.HeldBytes)/1000)
-	line("memory", "%.1f MB", float64(s.Memory)/1e6)
+	line("holding", "%d routed packets, %s", s.Held, byteSize(uint64(s.HeldBytes)))
+	line("memory", "%s", byteSize(s.Memory))
 	if wide && len(s.Counters) > 0 {
 		names := slices.Sorted(maps.Keys(s.Counters))
 		width := 0

@@ -43,6 +43,16 @@ func TestDistanceIsAMetricOfTypingErrors(t *testing.T) {
 	})
 }
 
+func TestByteSize(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0 B", 999: "999 B", 1000: "1.0 kB", 20_480: "20.5 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 25_500_000: "25.5 MB", 1<<64 - 1: "18.4 EB",
+	} {
+		if got := byteSize(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
 func TestAges(t *testing.T) {
 	for _, c := range []struct {
 		d    time.Duration

@@ -17,6 +17,7 @@ import (
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/metrics"
 	"github.com/isat-sdn/isat/internal/ofconn"
 	"github.com/isat-sdn/isat/internal/resolve"
@@ -168,10 +169,30 @@ func (d *daemon) reload(ctx context.Context, signals <-chan os.Signal) error {
 		}
 		want, err := d.asked.reload(ctx, d)
 		if err != nil {
-			d.log.Error("intent not changed", slog.String("error", err.Error()))
+			d.logRefused(err)
 			continue
 		}
 		d.log.Info("intent read again", slog.String("file", d.config.IntentFile), slog.Int("networks", len(want.Networks)))
+	}
+}
+
+// maxTold is how many faults of an intent file are logged; "isat apply --dry-run"
+// and the start show all of them, with their lines.
+const maxTold = 10
+
+// logRefused says why the intent file was not taken: each fault in a line of the log.
+func (d *daemon) logRefused(err error) {
+	const message = "intent not changed"
+	faults, ok := errors.AsType[intent.Errors](err)
+	if !ok {
+		d.log.Error(message, slog.String("error", err.Error()))
+		return
+	}
+	for _, fault := range faults[:min(len(faults), maxTold)] {
+		d.log.Error(message, slog.String("error", fault.Brief()))
+	}
+	if more := len(faults) - maxTold; more > 0 {
+		d.log.Error(message, slog.Int("more", more))
 	}
 }
 

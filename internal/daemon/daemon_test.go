@@ -240,6 +240,13 @@ func TestReload(t *testing.T) {
 	if got := networks(r); got != "default blue" {
 		t.Errorf("networks after a broken file: %s", got)
 	}
+	// Each fault is one line of the log, without the picture of where it is.
+	if fault := file + `:4:8: network \"blue\": ports is \"7\": want a list of ports"`; !r.log.contains(fault) {
+		t.Errorf("the log does not say %s", fault)
+	}
+	write(strings.Repeat("- 1\n---\n", maxTold+2))
+	reload()
+	waitFor(t, "the number of other faults", func() bool { return r.log.contains("more=2") })
 	write("kind: network\nname: red\nnumber: 20\n")
 	reload()
 	waitFor(t, "the change", func() bool { return networks(r) == "default red" })

@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -12,6 +13,8 @@ var (
 	spongeKeys    = []string{"asked", "mac"}
 )
 
+var wantAge = fmt.Sprintf("one from %s to %s, such as 20m, or 0 for never", seconds(MinAge), seconds(MaxAge))
+
 // rawAge is an age limit of a prefix as read.
 type rawAge struct {
 	AgeRule
@@ -20,10 +23,10 @@ type rawAge struct {
 
 // age reads an age limit. It is not ok without the field.
 func (d *decoder) age(f fields) item[time.Duration] {
-	age := d.secondsField(f, "age", 0, MaxAge)
+	age := d.duration(f, "age", wantAge, 0, MaxAge)
 	if age.ok && age.value != 0 && age.value < MinAge {
-		d.failf(age.at, "age %s is under %s: the owner is asked three times before it ends, and needs time to answer; want at least %s, or 0 for no limit",
-			seconds(age.value), seconds(MinAge), seconds(MinAge))
+		d.failf(age.at, "age %s is under %s: the owner is asked three times before it ends, and needs time to answer; want %s",
+			seconds(age.value), seconds(MinAge), wantAge)
 		age.ok = false
 	}
 	return age
@@ -38,7 +41,7 @@ func (d *decoder) ages(f fields) []rawAge {
 		}
 		prefix := d.agePrefix(f)
 		if _, ok := f.values["age"]; !ok && !f.misspelt["age"] {
-			d.failf(f.at, "age is missing: want a duration such as 90s or 10m, or 0 for no limit")
+			d.failf(f.at, "age is missing: want a duration, %s", wantAge)
 		}
 		if age := d.age(f); age.ok && prefix.ok {
 			ages = append(ages, rawAge{AgeRule{prefix.value, age.value}, prefix.at})

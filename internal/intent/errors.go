@@ -24,9 +24,10 @@ const shownWidth = 100
 
 // Error gives three lines: file, position and message, the line itself, and a caret
 // under the column.
-func (e *Error) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s\n%s", e.File, e.Line, e.Column, e.Message, e.Excerpt())
-}
+func (e *Error) Error() string { return e.Brief() + "\n" + e.Excerpt() }
+
+// Brief gives the first of the lines of Error.
+func (e *Error) Brief() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message) }
 
 // Excerpt gives the last two of the lines of Error.
 func (e *Error) Excerpt() string {

@@ -45,6 +45,7 @@ const (
 	Changed   Action = "changed"
 	Unchanged Action = "unchanged" // nothing is written, and nothing follows
 	Deleted   Action = "deleted"
+	Reset     Action = "reset" // what is always there goes back to its defaults
 )
 
 // Change is what a request does to one object.
@@ -57,7 +58,12 @@ type Change struct {
 
 // Diff gives the lines of the canonical form that differ, with those around them, as a
 // unified diff without its header.
-func (c *Change) Diff() string { return diffText(c.Old.Text, c.New) }
+func (c *Change) Diff() string {
+	if c.Action == Reset {
+		return diffText(c.Old.Text, defaultObject(c.Ref).Text)
+	}
+	return diffText(c.Old.Text, c.New)
+}
 
 func diffText(before, after []byte) string {
 	text := diff.Diff("old", before, "new", after)
@@ -322,6 +328,8 @@ func actionOf(c *Change, stored bool) Action {
 	switch {
 	case c.New == nil && !stored, bytes.Equal(c.Old.Text, c.New):
 		return Unchanged
+	case c.New == nil && builtIn(c.Ref):
+		return Reset
 	case c.New == nil:
 		return Deleted
 	case c.Old.Text == nil:

@@ -61,8 +61,8 @@ func TestPlan(t *testing.T) {
 		{"created", Request{Files: files("kind: network\nname: green\nnumber: 300\n")}, `network "green" created`},
 		{"prune", Request{Files: files(changed), Prune: true}, `network "red" changed, network "blue" deleted, router "r1" deleted`},
 		{"the default as it is", Request{Files: files("kind: network\nname: default\n")}, `network "default" unchanged`},
-		{"the default changed", Request{Files: files("kind: network\nname: default\nunknown: drop\n")}, `network "default" changed`},
 		{"deleted", Request{Delete: []Deletion{remove("network", "red", Anything)}}, `network "red" deleted`},
+		{"the default changed", Request{Files: files("kind: network\nname: default\nunknown: drop\n")}, `network "default" changed`},
 		{"the default deleted", Request{Delete: []Deletion{remove("network", "default", Anything)}}, `network "default" unchanged`},
 		{"all deleted", Request{Delete: []Deletion{remove("router", "r1", 1), remove("network", "blue", 1)}}, `network "blue" deleted, router "r1" deleted`},
 		{"right revision", Request{Files: files("revision: 1\n" + changed)}, `network "red" changed`},
@@ -110,6 +110,23 @@ func TestPlan(t *testing.T) {
 				t.Errorf("what is stored has changed:\n%s", diff)
 			}
 		})
+	}
+}
+
+// What is always there is not deleted: it goes back to its defaults, which the change shows.
+func TestReset(t *testing.T) {
+	stored := kept(t, "kind: limits\nparked: 16\n---\nkind: network\nname: default\nunknown: drop\n")
+	plan, err := NewPlan(stored, Request{Delete: []Deletion{remove("limits", "limits", Anything), remove("network", "default", Anything)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"-parked: 16\n", "-unknown: drop\n+unknown: solicit\n"} {
+		if c := plan.Changes[i]; c.Action != Reset || c.New != nil || !strings.Contains(c.Diff(), want) {
+			t.Errorf("%+v\n%s", c, c.Diff())
+		}
+	}
+	if left := plan.After(stored, 2); len(left) != 0 {
+		t.Errorf("still stored: %v", left)
 	}
 }
 

@@ -167,10 +167,14 @@ func (d *decoder) boolField(f fields, key string) bool {
 // secondsField reads an optional duration of whole seconds from low to high. It is not ok
 // without the field.
 func (d *decoder) secondsField(f fields, key string, low, high time.Duration) item[time.Duration] {
+	return d.duration(f, key, fmt.Sprintf("one from %s to %s, such as 90s or 10m", seconds(low), seconds(high)), low, high)
+}
+
+// duration is secondsField that says in other words what is expected.
+func (d *decoder) duration(f fields, key, want string, low, high time.Duration) item[time.Duration] {
 	if _, ok := f.values[key]; !ok {
 		return item[time.Duration]{at: f.at}
 	}
-	want := fmt.Sprintf("one from %s to %s, such as 90s or 10m", seconds(low), seconds(high))
 	s, ok := d.scalar(f, key, "a duration, "+want)
 	if !ok {
 		return item[time.Duration]{at: s.at}
