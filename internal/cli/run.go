@@ -16,6 +16,7 @@ import (
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/daemon"
 	"github.com/isat-sdn/isat/internal/resolve"
+	"github.com/isat-sdn/isat/internal/store"
 )
 
 // defaultListen is the port that IANA gave to OpenFlow, on every address.
@@ -23,7 +24,7 @@ const defaultListen = "tcp::6653"
 
 func newRunCommand() *cobra.Command {
 	var listen []string
-	var apiListen, intentFile, dataDir string
+	var apiListen, intentFile, dataDir, etcdListen string
 	var hold holdFlags
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -48,6 +49,7 @@ is one network, default, with every port.`,
 	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
 	f.StringVar(&intentFile, "intent", "", "`FILE` that says what is asked for, instead of \"isat apply\"; read again on SIGHUP")
 	f.StringVar(&dataDir, "data-dir", "", "`DIR` that keeps what is applied, and the bindings; without it that lasts as long as isat")
+	f.StringVar(&etcdListen, "etcd-listen", "", "`URL` at which the etcd inside of --data-dir can be read with etcdctl, and not written: http://127.0.0.1:PORT or unix:///PATH; without it nowhere")
 	hold.add(f)
 	least := &outputFlag{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
 	f.Var(least, "log-level", "the least that is logged")
@@ -68,6 +70,13 @@ is one network, default, with every port.`,
 		if _, _, err := net.SplitHostPort(apiListen); err != nil {
 			return usageErrorf("--api-listen %q is not HOST:PORT", apiListen)
 		}
+		endpoint := store.Endpoint(etcdListen)
+		if err := endpoint.Check(); err != nil {
+			return usageErrorf("--etcd-listen %s", err)
+		}
+		if endpoint != "" && dataDir == "" {
+			return usageErrorf("--etcd-listen needs --data-dir: without one there is no etcd")
+		}
 		limits, err := hold.limits()
 		if err != nil {
 			return err
@@ -82,6 +91,7 @@ is one network, default, with every port.`,
 			APIListen:  apiListen,
 			IntentFile: intentFile,
 			DataDir:    dataDir,
+			EtcdListen: endpoint,
 			Hold:       limits,
 			Log:        newLogger(cmd.ErrOrStderr(), format.value, level),
 			Version:    Version(),

@@ -31,6 +31,7 @@ type Config struct {
 	APIListen  string   // HOST:PORT of the REST API
 	IntentFile string   // read at the start and on SIGHUP; empty for the default network alone
 	DataDir    string   // where what must outlive isat is kept; empty for memory alone
+	EtcdListen store.Endpoint
 	Hold       resolve.HoldLimits
 	Log        *slog.Logger
 	Version    string

@@ -18,7 +18,7 @@ func openStore(ctx context.Context, config Config) (*store.Store, error) {
 	if config.DataDir == "" {
 		return nil, nil
 	}
-	return store.Open(ctx, store.Config{Dir: config.DataDir, Log: config.Log})
+	return store.Open(ctx, store.Config{Dir: config.DataDir, Listen: config.EtcdListen, Log: config.Log})
 }
 
 // Backup implements api.Backend.

@@ -20,6 +20,7 @@ var layers = []struct {
 	{"what runs whole programs", []string{"internal/demo", "internal/bench"}},
 	{"the daemon, and the client's side", []string{"internal/daemon", "internal/client"}},
 	{"the edges: sockets, files, clocks", []string{"internal/api", "internal/metrics", "internal/ofconn", "internal/lab", "internal/store"}},
+	{"sockets that are listened on", []string{"internal/listen"}},
 	{"the core, which composes the decisions", []string{"internal/core"}},
 	{"flows and packets, shown to people", []string{"internal/trace"}},
 	{"flows run on packets", []string{"internal/flowsim"}},

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/storage/wal"
+	"google.golang.org/grpc"
 )
 
 // How etcd is run. It has no second member to wait for, and nobody reads its
@@ -41,11 +42,12 @@ func init() { wal.SegmentSizeBytes = segmentSize }
 
 // engine is a running etcd.
 type engine struct {
-	etcd   *embed.Etcd
-	client *clientv3.Client
-	once   sync.Once
-	failed chan struct{} // closed when etcd can't go on
-	err    error         // why, when failed is closed
+	etcd    *embed.Etcd
+	client  *clientv3.Client
+	readers *grpc.Server // of other programs; nil without an [Endpoint]
+	once    sync.Once
+	failed  chan struct{} // closed when etcd can't go on
+	err     error         // why, when failed is closed
 }
 
 var errLate = fmt.Errorf("etcd is not ready after %v", startTimeout)
@@ -132,6 +134,9 @@ func startEngine(ctx context.Context, dir string, log *slog.Logger) (*engine, er
 // for the goroutine that died waits for ever. It has stopped all that writes by
 // then, so that its database can be closed, and a new etcd can have the files.
 func (e *engine) close() error {
+	if e.readers != nil {
+		e.readers.Stop()
+	}
 	if e.client != nil {
 		e.client.Close()
 	}

@@ -157,12 +157,17 @@ func (s *Store) reopen(ctx context.Context) error {
 	if err := checkDatabase(s.dir.database()); err != nil {
 		return explain(s.dir.path, err)
 	}
-	err = s.start(ctx, false)
-	if err != nil && !noRoom(err) && ctx.Err() == nil {
-		// It may have left its files open.
-		s.stop(fmt.Errorf("%w: %w", err, errStuck))
+	if err := s.start(ctx, false); err != nil {
+		if !noRoom(err) && ctx.Err() == nil {
+			// It may have left its files open.
+			s.stop(fmt.Errorf("%w: %w", err, errStuck))
+		}
+		return err
 	}
-	return err
+	if err := s.engine.serve(s.listen, s.log); err != nil {
+		s.log.Warn("etcd can't be read by others until isat starts again", slog.String("error", err.Error()))
+	}
+	return nil
 }
 
 // stop says that there is no etcd now, and returns the one that there was.

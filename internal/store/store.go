@@ -14,8 +14,9 @@ import (
 
 // Config says where a store is.
 type Config struct {
-	Dir string // made if it does not exist
-	Log *slog.Logger
+	Dir    string // made if it does not exist
+	Listen Endpoint
+	Log    *slog.Logger
 }
 
 // MaxCommit bounds the bytes of the edits of one Commit: an intent of the
@@ -24,8 +25,9 @@ const MaxCommit = 20 << 20
 
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
-	log *slog.Logger
-	dir *directory
+	log    *slog.Logger
+	dir    *directory
+	listen Endpoint
 
 	mu      sync.Mutex
 	engine  *engine // nil while there is none
@@ -43,11 +45,14 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{log: config.Log, dir: dir, dropped: time.Now()}
+	s := &Store{log: config.Log, dir: dir, listen: config.Listen, dropped: time.Now()}
 	s.kept.init()
 	if err := s.start(ctx, fresh); err != nil {
 		dir.close()
 		return nil, err
+	}
+	if err := s.engine.serve(s.listen, s.log); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
