@@ -53,6 +53,18 @@ type deleteParams struct {
 	Revision int64  `query:"revision" minimum:"0" doc:"Refuse if the object has another revision; without it, or 0, whichever it has"`
 }
 
+// Request is the edit that the body asks for.
+func (b *IntentBody) Request() intent.Request {
+	r := intent.Request{Prune: b.Prune}
+	for _, f := range b.Files {
+		r.Files = append(r.Files, intent.File{Name: f.Name, Data: []byte(f.Text)})
+	}
+	for _, d := range b.Delete {
+		r.Delete = append(r.Delete, intent.Deletion{Ref: intent.Ref{Kind: d.Kind, Name: d.Name}, Expect: d.Revision})
+	}
+	return r
+}
+
 // IntentProblem is a problem document (RFC 9457) about an edit of the intent.
 type IntentProblem struct {
 	huma.ErrorModel
@@ -100,7 +112,7 @@ func (h *handlers) documents(ctx context.Context, p *DocumentParams) (*output[Pa
 	}
 	var out []view.Document
 	for _, o := range list {
-		out = append(out, documentOf(o))
+		out = append(out, DocumentOf(o))
 	}
 	return reply(pageOf(out, "")), nil
 }
@@ -132,19 +144,13 @@ func (h *handlers) selectDocuments(ctx context.Context, p *DocumentParams) ([]in
 	return kept, nil
 }
 
-func documentOf(o intent.Object) view.Document {
+// DocumentOf is an object as it is shown.
+func DocumentOf(o intent.Object) view.Document {
 	return view.Document{Kind: o.Kind, Name: o.Name, Revision: o.Revision, Text: string(o.Text)}
 }
 
 func (h *handlers) applyIntent(ctx context.Context, in *intentInput) (*output[view.IntentEdit], error) {
-	r := intent.Request{Prune: in.Body.Prune}
-	for _, f := range in.Body.Files {
-		r.Files = append(r.Files, intent.File{Name: f.Name, Data: []byte(f.Text)})
-	}
-	for _, d := range in.Body.Delete {
-		r.Delete = append(r.Delete, intent.Deletion{Ref: intent.Ref{Kind: d.Kind, Name: d.Name}, Expect: d.Revision})
-	}
-	return h.editIntent(ctx, r, in.Body.DryRun)
+	return h.editIntent(ctx, in.Body.Request(), in.Body.DryRun)
 }
 
 func (h *handlers) deleteIntent(ctx context.Context, p *deleteParams) (*output[view.IntentEdit], error) {
@@ -157,40 +163,54 @@ func (h *handlers) editIntent(ctx context.Context, r intent.Request, dryRun bool
 	if err != nil {
 		return nil, intentProblem(err)
 	}
-	out := view.IntentEdit{DryRun: dryRun, Revision: done.Revision, Volatile: done.Volatile, Changes: []view.IntentChange{}}
-	for _, c := range done.Changes {
+	return reply(done.View(dryRun)), nil
+}
+
+// View is the outcome as it is shown.
+func (e *IntentEdited) View(dryRun bool) view.IntentEdit {
+	out := view.IntentEdit{DryRun: dryRun, Revision: e.Revision, Volatile: e.Volatile, Changes: []view.IntentChange{}}
+	for _, c := range e.Changes {
 		out.Changes = append(out.Changes, view.IntentChange{Kind: c.Kind, Name: c.Name, Action: string(c.Action), Diff: c.Diff()})
 	}
-	return reply(out), nil
+	return out
 }
 
 // intentProblem tells the client of an edit that was refused.
 func intentProblem(err error) error {
-	var faults intent.Errors
-	var conflicts intent.Conflicts
+	if p, ok := NewIntentProblem(err); ok {
+		return p
+	}
 	var missing *intent.MissingError
 	var senseless intent.RequestError
 	switch {
-	case errors.As(err, &faults):
-		p := newIntentProblem(http.StatusUnprocessableEntity,
-			"nothing was changed, for the intent would not be valid: "+faults[0].Brief()+andMore(len(faults)-1))
-		for _, e := range faults {
-			p.Faults = append(p.Faults, view.IntentFault{File: e.File, Line: e.Line, Column: e.Column, Message: e.Message, Excerpt: e.Excerpt()})
-		}
-		return p
-	case errors.As(err, &conflicts):
-		p := newIntentProblem(http.StatusConflict, "nothing was changed, for "+conflicts.Error())
-		for _, c := range conflicts {
-			p.Conflicts = append(p.Conflicts, view.IntentConflict{Kind: c.Kind, Name: c.Name, Message: c.Error(),
-				Edited: max(c.Expect, 0), Present: documentOf(c.Present), Yours: string(c.Yours), Diff: c.Diff()})
-		}
-		return p
 	case errors.As(err, &missing):
 		err = Errorf(ErrNotFound, "%s", err)
 	case errors.As(err, &senseless):
 		err = Errorf(ErrInvalid, "%s", err)
 	}
 	return problem(err)
+}
+
+// NewIntentProblem tells of the faults that an edit would make, or of the other edits
+// that it conflicts with. Other errors are not ok.
+func NewIntentProblem(err error) (p *IntentProblem, ok bool) {
+	var faults intent.Errors
+	var conflicts intent.Conflicts
+	switch {
+	case errors.As(err, &faults):
+		p = newIntentProblem(http.StatusUnprocessableEntity,
+			"nothing was changed, for the intent would not be valid: "+faults[0].Brief()+andMore(len(faults)-1))
+		for _, e := range faults {
+			p.Faults = append(p.Faults, view.IntentFault{File: e.File, Line: e.Line, Column: e.Column, Message: e.Message, Excerpt: e.Excerpt()})
+		}
+	case errors.As(err, &conflicts):
+		p = newIntentProblem(http.StatusConflict, "nothing was changed, for "+conflicts.Error())
+		for _, c := range conflicts {
+			p.Conflicts = append(p.Conflicts, view.IntentConflict{Kind: c.Kind, Name: c.Name, Message: c.Error(),
+				Edited: max(c.Expect, 0), Present: DocumentOf(c.Present), Yours: string(c.Yours), Diff: c.Diff()})
+		}
+	}
+	return p, p != nil
 }
 
 func andMore(n int) string {

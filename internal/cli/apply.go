@@ -29,6 +29,7 @@ const outputText = "text"
 
 func newApplyCommand(a *app) *cobra.Command {
 	var names []string
+	var dir string
 	var body api.IntentBody
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
@@ -45,6 +46,7 @@ What was applied is kept in the data directory of "isat run --data-dir".`,
 		Example: `  isat apply -f networks.yaml --dry-run
   isat apply -f networks.yaml
   isat apply -f all.yaml --prune
+  isat apply -f mended.yaml --data-dir /var/lib/isat
   isat get network blue -o yaml | sed 's/solicit/flood/' | isat apply -f -`,
 		Args: noArgs,
 	}
@@ -52,6 +54,7 @@ What was applied is kept in the data directory of "isat run --data-dir".`,
 	addFiles(cmd, &names)
 	f.BoolVar(&body.Prune, "prune", false, "delete every object that no document describes")
 	f.BoolVar(&body.DryRun, "dry-run", false, "say what would change, and change nothing")
+	addDataDir(cmd, &dir)
 	output := addOutput(cmd, outputText, outputJSON, outputYAML)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if len(names) == 0 {
@@ -64,7 +67,7 @@ What was applied is kept in the data directory of "isat run --data-dir".`,
 		for _, f := range files {
 			body.Files = append(body.Files, api.IntentFile{Name: f.Name, Text: string(f.Data)})
 		}
-		return a.edit(cmd, body, output.value)
+		return a.edit(cmd, dir, body, output.value)
 	}
 	return cmd
 }
@@ -97,6 +100,7 @@ func readFiles(stdin io.Reader, names []string) ([]intent.File, error) {
 
 func newDeleteCommand(a *app) *cobra.Command {
 	var names []string
+	var dir string
 	var body api.IntentBody
 	cmd := &cobra.Command{
 		Use:   "delete {KIND NAME... | -f FILE}",
@@ -107,10 +111,12 @@ network default and the limits go back to the defaults.`,
 		Example: `  isat delete policy no-telnet
   isat delete network blue red
   isat delete limits
-  isat delete -f networks.yaml`,
+  isat delete -f networks.yaml
+  isat delete network blue --data-dir /var/lib/isat`,
 	}
 	addFiles(cmd, &names)
 	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "say what would change, and change nothing")
+	addDataDir(cmd, &dir)
 	output := addOutput(cmd, outputText, outputJSON, outputYAML)
 	cmd.ValidArgsFunction = a.completeObjects()
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
@@ -120,6 +126,9 @@ network default and the limits go back to the defaults.`,
 		var list []intent.Deletion
 		if len(args) > 0 {
 			list, err = namedObjects(args)
+			if dir != "" && err != nil && len(args) > 1 {
+				list, err = namedAs(args[0], args[1:]), nil // a newer isat's kind
+			}
 		} else if files, readErr := readFiles(cmd.InOrStdin(), names); readErr != nil {
 			err = readErr
 		} else {
@@ -131,7 +140,7 @@ network default and the limits go back to the defaults.`,
 		for _, d := range list {
 			body.Delete = append(body.Delete, api.IntentDeletion{Kind: d.Kind, Name: d.Name, Revision: max(d.Expect, 0)})
 		}
-		return a.edit(cmd, body, output.value)
+		return a.edit(cmd, dir, body, output.value)
 	}
 	return cmd
 }
@@ -149,11 +158,14 @@ func namedObjects(args []string) ([]intent.Deletion, error) {
 	if len(names) == 0 {
 		return nil, usageErrorf("which %s? give its name", kind)
 	}
-	var list []intent.Deletion
+	return namedAs(kind, names), nil
+}
+
+func namedAs(kind string, names []string) (list []intent.Deletion) {
 	for _, name := range names {
 		list = append(list, intent.Deletion{Ref: intent.Ref{Kind: kind, Name: name}})
 	}
-	return list, nil
+	return list
 }
 
 // documentKind reads a kind of document by any of its names.
@@ -180,15 +192,18 @@ func documentKind(word string) (string, error) {
 	return "", usageErrorf("%q is no kind of object that is asked for: %s", word, hint)
 }
 
-// edit has an edit made, and says what came of it.
-func (a *app) edit(cmd *cobra.Command, body api.IntentBody, output string) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
+// edit has an edit made, by isat or in a data directory, and says what came of it.
+func (a *app) edit(cmd *cobra.Command, dir string, body api.IntentBody, output string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), editTimeout)
 	defer cancel()
-	done, err := c.EditIntent(ctx, body)
+	done, err := view.IntentEdit{}, error(nil)
+	if dir != "" {
+		done, err = editDirectory(ctx, dir, body)
+	} else if c, refused := a.client(); refused != nil {
+		err = refused
+	} else {
+		done, err = c.EditIntent(ctx, body)
+	}
 	if err != nil {
 		return refusal(err)
 	}

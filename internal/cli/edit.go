@@ -73,7 +73,7 @@ func (a *app) editObject(cmd *cobra.Command, o intent.Object) error {
 	}
 	if string(after) != string(before) {
 		file := api.IntentFile{Name: f.Name(), Text: string(after)}
-		if err := a.edit(cmd, api.IntentBody{Files: []api.IntentFile{file}}, outputText); err != nil {
+		if err := a.edit(cmd, "", api.IntentBody{Files: []api.IntentFile{file}}, outputText); err != nil {
 			return fmt.Errorf("%w\nyour text is in %s: mend it, and \"isat apply -f\" it", err, f.Name())
 		}
 	} else if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", o.Ref(), intent.Unchanged); err != nil {

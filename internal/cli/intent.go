@@ -52,16 +52,22 @@ func printDocuments(ctx context.Context, c *client.Client, kind, name string, w 
 }
 
 func newGetIntent(a *app) *cobra.Command {
+	var dir string
 	cmd := &cobra.Command{
 		Use:   "intent",
 		Short: "Show all that is asked for, as documents that can be applied",
 		Long: `Shows every document of the intent, those included of what is always there. A
 document that was applied has its revision: edited and applied again it is
 refused if somebody else has changed the object meanwhile.`,
-		Args: noArgs,
+		Example: "  isat get intent\n  isat get intent --data-dir /var/lib/isat > all.yaml",
+		Args:    noArgs,
 	}
+	addDataDir(cmd, &dir)
 	output := addOutput(cmd, outputYAML, outputJSON)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if dir != "" {
+			return printDirectory(cmd, dir, output.value)
+		}
 		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
 			if output.value == outputYAML {
 				return printDocuments(ctx, c, "", "", cmd.OutOrStdout())

@@ -63,11 +63,13 @@ func newAsked(ctx context.Context, config Config, s *store.Store) (a *asked, err
 	if err != nil {
 		return nil, err
 	}
-	if a.current, err = intent.Load(stored, pipeline.NewPolicyChecker().Check); err != nil {
-		return nil, fmt.Errorf("the intent in %s is not one that this isat can read: run the isat that wrote it, restore a backup, "+
-			"or begin with another --data-dir\n%w", config.DataDir, err)
+	a.current, err = intent.Load(stored, pipeline.NewPolicyChecker().Check)
+	if faults, ok := errors.AsType[intent.Errors](err); ok {
+		ref := intent.StoredRef(faults[0], stored)
+		return nil, fmt.Errorf("the intent in %s is not valid for this isat: run the isat that wrote it, or mend %s: %s\n%w",
+			config.DataDir, ref, store.Remedy(config.DataDir, ref.Kind, ref.Name), err)
 	}
-	return a, nil
+	return a, err
 }
 
 func readIntent(file string) (*intent.Intent, error) {

@@ -27,7 +27,9 @@ const shownWidth = 100
 func (e *Error) Error() string { return e.Brief() + "\n" + e.Excerpt() }
 
 // Brief gives the first of the lines of Error.
-func (e *Error) Brief() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message) }
+func (e *Error) Brief() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
 
 // Excerpt gives the last two of the lines of Error.
 func (e *Error) Excerpt() string {

@@ -280,7 +280,7 @@ func (p *planner) whole(stored []Object, check PolicyCheck) (*Intent, error) {
 		if gone || p.described[o.Ref()] {
 			continue
 		}
-		text, ok := p.read("stored "+o.Ref().String(), o.Text)
+		text, ok := p.read(storedName(o.Ref()), o.Text)
 		if !ok {
 			return nil, p.result()
 		}
@@ -289,6 +289,18 @@ func (p *planner) whole(stored []Object, check PolicyCheck) (*Intent, error) {
 	intent, expected, err := p.intent(append(bodies, files...), check)
 	p.expected = expected
 	return intent, err
+}
+
+// storedName is how faults in a stored object are reported.
+func storedName(ref Ref) string { return "stored " + ref.String() }
+
+// StoredRef names the stored object that a fault is in; it is empty if it is in none.
+func StoredRef(e *Error, stored []Object) Ref {
+	at := slices.IndexFunc(stored, func(o Object) bool { return storedName(o.Ref()) == e.File })
+	if at < 0 {
+		return Ref{}
+	}
+	return stored[at].Ref()
 }
 
 // compare says what changes, unless the request was made from something else than is stored.

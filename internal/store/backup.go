@@ -118,7 +118,7 @@ func Restore(file, path string) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	defer f.Close()
-	dir, fresh, err := openDirectory(path)
+	dir, fresh, err := openDirectory(path, false)
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}

@@ -49,8 +49,14 @@ func (d *directory) database() string        { return filepath.Join(d.etcd(), "m
 func (d *directory) close() { d.lock.Close() }
 
 // openDirectory makes a directory ready for etcd, and keeps others out. fresh
-// says that finish has to be called when etcd has made its files.
-func openDirectory(path string) (d *directory, fresh bool, err error) {
+// says that finish has to be called when etcd has made its files. With kept the
+// directory must be one that was finished.
+func openDirectory(path string, kept bool) (d *directory, fresh bool, err error) {
+	if kept {
+		if _, err := os.Lstat(filepath.Join(path, formatName)); err != nil {
+			return nil, false, fmt.Errorf("open data directory %s: nothing of isat's is kept there (%w): choose the --data-dir of \"isat run\"", path, err)
+		}
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, false, explain(path, err)
 	}

@@ -120,18 +120,64 @@ func TestDamaged(t *testing.T) {
 // A document that is not what was written is not given out.
 func TestObjectDamaged(t *testing.T) {
 	value := []byte(encodeObject([]byte("name: red\n")))
-	if o, err := decodeObject([]byte(objectKey("network", "red")), value, 5); err != nil || string(o.Text) != "name: red\n" {
-		t.Fatal(o, err)
+	if o, why := decodeObject([]byte(objectKey("network", "red")), value, 5); why != "" || string(o.Text) != "name: red\n" {
+		t.Fatal(o, why)
 	}
 	for i := range value {
 		bad := bytes.Clone(value)
 		bad[i] ^= 0x10
-		if o, err := decodeObject([]byte(objectKey("network", "red")), bad, 5); err == nil {
+		if o, why := decodeObject([]byte(objectKey("network", "red")), bad, 5); why == "" {
 			t.Errorf("byte %d: %v", i, o)
 		}
-		if o, err := decodeObject([]byte(objectKey("network", "red")), value[:i], 5); err == nil {
+		if o, why := decodeObject([]byte(objectKey("network", "red")), value[:i], 5); why == "" {
 			t.Errorf("%d bytes: %v", i, o)
 		}
+	}
+}
+
+// A document that can't be read hides no other one, is named with what to do, and can be
+// deleted or replaced.
+func TestSalvage(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "it's")
+	s := open(t, dir)
+	at := commit(t, s, Edit{Kind: "network", Name: "blue", Text: text("b")}, Edit{Kind: "network", Name: "red", Text: text("r")},
+		Edit{Kind: "router", Name: "r1", Text: text("1")})
+	put := func(key, value string) {
+		t.Helper()
+		if _, err := s.engine.client.Put(t.Context(), key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("intent/network/red", encodeObject([]byte("r"))[:objectHeader]+"R")
+	put("intent/router/r1", "?")
+	list, unreadable, err := s.Salvage(t.Context())
+	if err != nil || len(list) != 1 || list[0].Name != "blue" || list[0].Revision != at || len(unreadable) != 2 || string(unreadable[0].Text) != "R" {
+		t.Fatal(list, unreadable, err)
+	}
+	_, err = s.Objects(t.Context())
+	word := "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+	want := "read the intent from " + dir + `: network "red" is not what was written: "isat apply -f FILE --data-dir ` + word +
+		`" replaces it, "isat delete network red --data-dir ` + word + `" takes it away, and "isat get intent --data-dir ` + word + `" shows what there is`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("2"), Expect: unreadable[0].Revision}, Edit{Kind: "router", Name: "r1", Expect: unreadable[1].Revision})
+	if list := objects(t, s); len(list) != 2 || string(list[1].Text) != "2" {
+		t.Error(list)
+	}
+}
+
+// Where something must be kept already nothing is made.
+func TestKeptAlready(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	if s, err := Open(t.Context(), Config{Dir: dir, Kept: true, Log: testLog(t)}); err == nil {
+		s.Close()
+		t.Error("opened")
+	} else if !strings.Contains(err.Error(), "nothing of isat's is kept there") || strings.Contains(err.Error(), "\n") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it was made")
 	}
 }
 

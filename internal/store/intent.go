@@ -32,25 +32,39 @@ func encodeObject(text []byte) string {
 	return string(append(b, text...))
 }
 
-func decodeObject(key, value []byte, revision int64) (Object, error) {
+// decodeObject reads what is at a key; why says what is wrong with it, or nothing.
+func decodeObject(key, value []byte, revision int64) (o Object, why string) {
 	kind, name, _ := strings.Cut(strings.TrimPrefix(string(key), intentPrefix), "/")
+	o = Object{Kind: kind, Name: name, Revision: revision, Text: value[min(len(value), objectHeader):]}
 	switch {
 	case len(value) < objectHeader:
-		return Object{}, damaged(fmt.Errorf("%s %q is cut off", kind, name))
+		why = "is cut off"
 	case value[0] != objectForm:
-		return Object{}, fmt.Errorf("%s %q is in a form that this isat does not know: use a newer one", kind, name)
+		why = "is in a form that this isat does not know, so that a newer one is needed"
 	case crc32.Checksum(value[objectHeader:], castagnoli) != binary.BigEndian.Uint32(value[1:]):
-		return Object{}, damaged(fmt.Errorf("%s %q is not what was written", kind, name))
+		why = "is not what was written"
 	}
-	return Object{Kind: kind, Name: name, Revision: revision, Text: value[objectHeader:]}, nil
+	return o, why
 }
 
 // Objects returns every object of the intent, in order of kind and name, all of
-// one moment.
+// one moment. If one can't be read the error is an *[UnreadableError].
 func (s *Store) Objects(ctx context.Context) ([]Object, error) {
+	list, unreadable, err := s.Salvage(ctx)
+	if err == nil && len(unreadable) > 0 {
+		err = unreadable[0]
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// Salvage is Objects that goes on beyond what can't be read.
+func (s *Store) Salvage(ctx context.Context) (list []Object, unreadable []*UnreadableError, err error) {
 	e, err := s.running()
 	if err != nil {
-		return nil, fmt.Errorf("read the intent: %w", err)
+		return nil, nil, fmt.Errorf("read the intent: %w", err)
 	}
 	var r *clientv3.GetResponse
 	err = e.do(ctx, func(ctx context.Context, c *clientv3.Client) (err error) {
@@ -58,17 +72,18 @@ func (s *Store) Objects(ctx context.Context) ([]Object, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the intent from %s: %w", s.dir.path, err)
+		return nil, nil, fmt.Errorf("read the intent from %s: %w", s.dir.path, err)
 	}
-	list := make([]Object, 0, len(r.Kvs))
+	list = make([]Object, 0, len(r.Kvs))
 	for _, kv := range r.Kvs {
-		o, err := decodeObject(kv.Key, kv.Value, kv.ModRevision)
-		if err != nil {
-			return nil, fmt.Errorf("read the intent from %s: %w", s.dir.path, err)
+		o, why := decodeObject(kv.Key, kv.Value, kv.ModRevision)
+		if why != "" {
+			unreadable = append(unreadable, &UnreadableError{o, s.dir.path, why})
+			continue
 		}
 		list = append(list, o)
 	}
-	return list, nil
+	return list, unreadable, nil
 }
 
 // Commit makes all of the edits or none, durably: what it has returned without
@@ -160,10 +175,8 @@ func conflict(edits []Edit, r *clientv3.TxnResponse) error {
 		responses = responses[1:]
 		var have Object
 		if len(kvs) > 0 {
-			var err error
-			if have, err = decodeObject(kvs[0].Key, kvs[0].Value, kvs[0].ModRevision); err != nil {
-				return fmt.Errorf("change the intent: %w", err)
-			}
+			// The text may not be what was written; the revision is etcd's own.
+			have, _ = decodeObject(kvs[0].Key, kvs[0].Value, kvs[0].ModRevision)
 		}
 		if have.Revision != max(e.Expect, 0) {
 			return &ConflictError{Kind: e.Kind, Name: e.Name, Expect: e.Expect, Have: have}

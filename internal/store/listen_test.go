@@ -138,14 +138,23 @@ func readAll(t *testing.T, c *clientv3.Client, endpoint string) {
 func writeNothing(t *testing.T, c *clientv3.Client) {
 	t.Helper()
 	for name, call := range map[string]func(context.Context) error{
-		"put":        func(ctx context.Context) error { _, err := c.Put(ctx, "intent/network/red", "x"); return err },
-		"delete":     func(ctx context.Context) error { _, err := c.Delete(ctx, "", clientv3.WithPrefix()); return err },
-		"txn":        func(ctx context.Context) error { _, err := c.Txn(ctx).Then(clientv3.OpPut("a", "b")).Commit(); return err },
-		"compact":    func(ctx context.Context) error { _, err := c.Compact(ctx, 1); return err },
-		"lease":      func(ctx context.Context) error { _, err := c.Grant(ctx, 10); return err },
-		"member":     func(ctx context.Context) error { _, err := c.MemberAdd(ctx, []string{"http://127.0.0.1:1"}); return err },
-		"auth":       func(ctx context.Context) error { _, err := c.RoleAdd(ctx, "root"); return err },
-		"alarm":      func(ctx context.Context) error { _, err := c.AlarmDisarm(ctx, &clientv3.AlarmMember{MemberID: 1}); return err },
+		"put":    func(ctx context.Context) error { _, err := c.Put(ctx, "intent/network/red", "x"); return err },
+		"delete": func(ctx context.Context) error { _, err := c.Delete(ctx, "", clientv3.WithPrefix()); return err },
+		"txn": func(ctx context.Context) error {
+			_, err := c.Txn(ctx).Then(clientv3.OpPut("a", "b")).Commit()
+			return err
+		},
+		"compact": func(ctx context.Context) error { _, err := c.Compact(ctx, 1); return err },
+		"lease":   func(ctx context.Context) error { _, err := c.Grant(ctx, 10); return err },
+		"member": func(ctx context.Context) error {
+			_, err := c.MemberAdd(ctx, []string{"http://127.0.0.1:1"})
+			return err
+		},
+		"auth": func(ctx context.Context) error { _, err := c.RoleAdd(ctx, "root"); return err },
+		"alarm": func(ctx context.Context) error {
+			_, err := c.AlarmDisarm(ctx, &clientv3.AlarmMember{MemberID: 1})
+			return err
+		},
 		"defragment": func(ctx context.Context) error { _, err := c.Defragment(ctx, c.Endpoints()[0]); return err },
 	} {
 		err := call(t.Context())

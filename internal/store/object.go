@@ -1,12 +1,46 @@
 package store
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
 
 // Object is one document of the intent.
 type Object struct {
 	Kind, Name string
 	Revision   int64  // of the last change; rises, and is never used twice
 	Text       []byte // canonical YAML
+}
+
+// UnreadableError says that a document is stored that can't be used. Its text is
+// what there is of it.
+type UnreadableError struct {
+	Object
+	Dir string
+	Why string // what is wrong: continues a sentence
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf(`read the intent from %s: %s %q %s: %s`, e.Dir, e.Kind, e.Name, e.Why, Remedy(e.Dir, e.Kind, e.Name))
+}
+
+// Remedy says what to do about a document in a data directory with which isat does
+// not start.
+func Remedy(dir, kind, name string) string {
+	dir = shellWord(dir)
+	return fmt.Sprintf(`"isat apply -f FILE --data-dir %s" replaces it, "isat delete %s %s --data-dir %s" takes it away, and "isat get intent --data-dir %s" shows what there is`,
+		dir, shellWord(kind), shellWord(name), dir, dir)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+
+// shellWord is s as one word of a POSIX shell.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // Edit is a change of one object.

@@ -14,7 +14,8 @@ import (
 
 // Config says where a store is.
 type Config struct {
-	Dir    string // made if it does not exist
+	Dir    string // made if it does not exist, unless Kept
+	Kept   bool   // something must be kept there already
 	Listen Endpoint
 	Log    *slog.Logger
 }
@@ -41,7 +42,7 @@ type Store struct {
 // Open opens the store in a directory, or makes one in an empty directory. The
 // error is one line that says what to do.
 func Open(ctx context.Context, config Config) (*Store, error) {
-	dir, fresh, err := openDirectory(config.Dir)
+	dir, fresh, err := openDirectory(config.Dir, config.Kept)
 	if err != nil {
 		return nil, err
 	}
