@@ -23,9 +23,8 @@ type (
 		duplicates DuplicateRule
 		sponge     *Sponge
 		doubtful   bool // a subnet was refused, so the subnets are not all known
-		// Where each static binding stands, and each gateway that isat answers for; set when
-		// they are checked.
-		bindingLines, gatewayLines map[netip.Addr]int
+		// Where each gateway stands that isat answers for; set when they are checked.
+		gatewayLines map[netip.Addr]int
 	}
 	rawSubnet struct {
 		Subnet

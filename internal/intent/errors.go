@@ -78,8 +78,8 @@ func (e Errors) Unwrap() []error {
 // place is a position in a file, both from 1, the column in characters.
 type place struct{ line, column int }
 
-func (p place) after(o place) bool {
-	return p.line > o.line || p.line == o.line && p.column > o.column
+func (p place) compare(o place) int {
+	return cmp.Or(cmp.Compare(p.line, o.line), cmp.Compare(p.column, o.column))
 }
 
 // source is the text of files by lines, counted through all of them, and the faults found
@@ -88,6 +88,7 @@ type source struct {
 	parts []part
 	size  int // octets
 	lines []string
+	lists []bindingList // that were read apart, by their line
 	errs  Errors
 	more  int // faults beyond maxErrors
 	// The characters of the line asked for last: a file may be one long line.

@@ -223,6 +223,7 @@ func (v *validator) memberships(n *rawNetwork) []Port {
 
 // bindings checks the static bindings against the network's subnets, which are there
 // already. While one of those is wrong nothing can be said about what is in none of them.
+// It leaves those of the file in the order of their addresses.
 func (v *validator) bindings(n *rawNetwork, network *Network) []Binding {
 	has4, has6 := false, false
 	gateways := make(map[netip.Addr]bool)
@@ -237,14 +238,19 @@ func (v *validator) bindings(n *rawNetwork, network *Network) []Binding {
 			}
 		}
 	}
-	lines := make(map[netip.Addr]int)
-	n.bindingLines = lines
-	var bindings []Binding
-	for _, b := range n.bindings {
-		first, twice := lines[b.IP]
+	order := func(a, b rawBinding) int { return cmp.Or(a.IP.Compare(b.IP), a.at.compare(b.at)) }
+	if !slices.IsSortedFunc(n.bindings, order) {
+		slices.SortFunc(n.bindings, order)
+	}
+	bindings := slices.Grow([]Binding(nil), len(n.bindings))
+	first := place{} // where the address stands that the last bindings are of
+	for i, b := range n.bindings {
+		if i == 0 || n.bindings[i-1].IP != b.IP {
+			first = b.at
+		}
 		switch {
-		case twice:
-			v.failf(b.at, "binding of %s is there twice (first on %s): want one, with a list of macs if it has several", b.IP, v.lineName(first))
+		case first != b.at:
+			v.failf(b.at, "binding of %s is there twice (first on %s): want one, with a list of macs if it has several", b.IP, v.lineName(first.line))
 			continue
 		case gateways[b.IP]:
 			v.failf(b.at, "binding of %s is for a gateway: want gatewayMAC in its subnet instead", b.IP)
@@ -252,11 +258,18 @@ func (v *validator) bindings(n *rawNetwork, network *Network) []Binding {
 		case b.IP.Is4() && has4 || b.IP.Is6() && has6 && !b.IP.IsLinkLocalUnicast():
 			v.bindingSubnet(network, b)
 		}
-		lines[b.IP] = b.at.line
 		bindings = append(bindings, b.Binding)
 	}
-	slices.SortFunc(bindings, func(a, b Binding) int { return a.IP.Compare(b.IP) })
 	return bindings
+}
+
+// bindingOf finds the static binding of an address, once they are checked.
+func (n *rawNetwork) bindingOf(ip netip.Addr) (b rawBinding, ok bool) {
+	at, ok := slices.BinarySearchFunc(n.bindings, ip, func(b rawBinding, ip netip.Addr) int { return b.IP.Compare(ip) })
+	if ok {
+		b = n.bindings[at]
+	}
+	return b, ok
 }
 
 func (v *validator) bindingSubnet(n *Network, b rawBinding) {

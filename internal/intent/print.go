@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/isat-sdn/isat/packet"
 )
 
 // YAML prints the intent in canonical form: every network, router and policy, the
@@ -43,8 +45,9 @@ func (n *Network) print(b *bytes.Buffer) {
 	if len(n.Bindings) > 0 {
 		b.WriteString("bindings:\n")
 	}
-	for _, binding := range n.Bindings {
-		fmt.Fprintf(b, "  - {ip: %s, %s}\n", quote(binding.IP.String()), binding.macField())
+	b.Grow(len(n.Bindings) * len(`  - {ip: 255.255.255.255, mac: "00:00:00:00:00:00"}+`))
+	for i := range n.Bindings {
+		b.Write(n.Bindings[i].appendLine(b.AvailableBuffer()))
 	}
 	n.printLife(b)
 }
@@ -73,15 +76,31 @@ func (p *Port) fields() []string {
 	return fields
 }
 
-func (b Binding) macField() string {
-	macs := make([]string, len(b.MACs))
+// appendLine appends the line of a static binding. Of what quote does for any value only
+// this is left: IPv6 addresses and MACs have colons, and need it.
+func (b *Binding) appendLine(line []byte) []byte {
+	line = append(line, "  - {ip: "...)
+	if b.IP.Is4() {
+		line = b.IP.AppendTo(line)
+	} else {
+		line = append(b.IP.AppendTo(append(line, '"')), '"')
+	}
+	if len(b.MACs) == 1 {
+		return append(appendMAC(append(line, ", mac: "...), b.MACs[0]), "}\n"...)
+	}
+	line = append(line, ", macs: ["...)
 	for i, mac := range b.MACs {
-		macs[i] = quote(mac.String())
+		if i > 0 {
+			line = append(line, ", "...)
+		}
+		line = appendMAC(line, mac)
 	}
-	if len(macs) == 1 {
-		return "mac: " + macs[0]
-	}
-	return "macs: [" + strings.Join(macs, ", ") + "]"
+	return append(line, "]}\n"...)
+}
+
+func appendMAC(line []byte, mac packet.MAC) []byte {
+	line, _ = mac.AppendText(append(line, '"')) // which can't fail
+	return append(line, '"')
 }
 
 // print writes the match and the actions as an operator would.

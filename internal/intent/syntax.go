@@ -60,6 +60,19 @@ func (s *source) read(file string, data []byte) (string, bool) {
 // added last. Each document is parsed by itself, so that a fault of syntax in one doesn't
 // hide the faults of the others.
 func parseDocuments(src *source, text string) []ast.Node {
+	if rest, lists, ok := cutBindings(text, src.parts[len(src.parts)-1].before+1); ok {
+		faults, more := len(src.errs), src.more
+		bodies := parseAll(src, rest)
+		if len(src.errs) == faults && belong(lists, bodies) {
+			src.lists = append(src.lists, lists...)
+			return bodies
+		}
+		src.errs, src.more = src.errs[:faults], more
+	}
+	return parseAll(src, text)
+}
+
+func parseAll(src *source, text string) []ast.Node {
 	var bodies []ast.Node
 	all := lexer.Tokenize(text)
 	for _, t := range all {

@@ -161,8 +161,8 @@ func hasSubnets(n *Network, is4 bool) bool {
 // claimAddress reports an address that somebody else in the network is known to have.
 func (v *validator) claimAddress(network *Network, ip item[netip.Addr], what string) {
 	if raw := v.names[network.Name]; raw != nil {
-		if line, ok := raw.bindingLines[ip.value]; ok {
-			v.failf(ip.at, "%s %s is that of a static binding of network %q (%s): want one of its own", what, ip.value, network.Name, v.lineName(line))
+		if b, ok := raw.bindingOf(ip.value); ok {
+			v.failf(ip.at, "%s %s is that of a static binding of network %q (%s): want one of its own", what, ip.value, network.Name, v.lineName(b.at.line))
 		}
 		if line, ok := raw.gatewayLines[ip.value]; ok {
 			v.failf(ip.at, "%s %s is a gateway of network %q that has a gatewayMAC (%s): want that left out, for the router answers",
@@ -215,7 +215,7 @@ func (v *validator) links(r *rawRouter) []link {
 			continue
 		}
 		if last := widest[len(widest)-1]; last.network != l.network {
-			if last.at.after(l.at) {
+			if last.at.compare(l.at) > 0 {
 				last, l = l, last
 			}
 			v.failf(l.at, "prefix %s overlaps %s of network %q (%s): want the prefixes of two interfaces apart from each other",
