@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"strconv"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/packet"
 )
 
 // maxIntentBody bounds the body of an edit: files of the largest size, whose
@@ -37,12 +39,20 @@ type IntentDeletion struct {
 	Revision int64  `json:"revision,omitempty" minimum:"0" doc:"Refuse if it has another revision; without it, or 0, whichever it has"`
 }
 
+// IntentBinding is a static binding to give to a network, or to take back.
+type IntentBinding struct {
+	Network string   `json:"network" doc:"Name or number of a network that is in no file of the edit" example:"blue"`
+	IP      string   `json:"ip" doc:"Address of a host. Any other binding of it is replaced" example:"10.1.0.9"`
+	MACs    []string `json:"macs,omitempty" doc:"MACs that may hold the address, the first is answered; without any the binding is taken back" example:"[\"02:00:00:00:00:09\"]"`
+}
+
 // IntentBody is an edit of the intent: all of it is done, or nothing.
 type IntentBody struct {
-	Files  []IntentFile     `json:"files,omitempty" doc:"Documents of the objects to create, or to change to. What a document does not say is the default"`
-	Delete []IntentDeletion `json:"delete,omitempty" doc:"Objects to delete"`
-	Prune  bool             `json:"prune,omitempty" doc:"Delete every object that no document describes"`
-	DryRun bool             `json:"dryRun,omitempty" doc:"Say what would change, and change nothing"`
+	Files    []IntentFile     `json:"files,omitempty" doc:"Documents of the objects to create, or to change to. What a document does not say is the default"`
+	Bindings []IntentBinding  `json:"bindings,omitempty" doc:"Static bindings of networks that are otherwise left as they are"`
+	Delete   []IntentDeletion `json:"delete,omitempty" doc:"Objects to delete"`
+	Prune    bool             `json:"prune,omitempty" doc:"Delete every object that is not described or edited"`
+	DryRun   bool             `json:"dryRun,omitempty" doc:"Say what would change, and change nothing"`
 }
 
 type intentInput struct{ Body IntentBody }
@@ -53,7 +63,7 @@ type deleteParams struct {
 	Revision int64  `query:"revision" minimum:"0" doc:"Refuse if the object has another revision; without it, or 0, whichever it has"`
 }
 
-// Request is the edit that the body asks for.
+// Request is the edit that the body asks for, without its Bindings.
 func (b *IntentBody) Request() intent.Request {
 	r := intent.Request{Prune: b.Prune}
 	for _, f := range b.Files {
@@ -150,7 +160,35 @@ func DocumentOf(o intent.Object) view.Document {
 }
 
 func (h *handlers) applyIntent(ctx context.Context, in *intentInput) (*output[view.IntentEdit], error) {
-	return h.editIntent(ctx, in.Body.Request(), in.Body.DryRun)
+	r := in.Body.Request()
+	for _, b := range in.Body.Bindings {
+		e, err := h.bindingEdit(ctx, b)
+		if err != nil {
+			return nil, problem(err)
+		}
+		r.Bindings = append(r.Bindings, e)
+	}
+	return h.editIntent(ctx, r, in.Body.DryRun)
+}
+
+func (h *handlers) bindingEdit(ctx context.Context, b IntentBinding) (e intent.BindingEdit, err error) {
+	e.Network = b.Network // a name is looked up in what is stored
+	if _, err := strconv.ParseUint(b.Network, 10, 32); err == nil {
+		if e.Network, err = h.networkName(ctx, b.Network); err != nil {
+			return e, err
+		}
+	}
+	if e.IP, err = netip.ParseAddr(b.IP); err != nil {
+		return e, Errorf(ErrInvalid, "%q is not an IP address such as 10.1.0.1 or fd00:1::1", b.IP)
+	}
+	for _, s := range b.MACs {
+		mac, err := packet.ParseMAC(s)
+		if err != nil {
+			return e, Errorf(ErrInvalid, "%q is not a MAC such as 02:00:00:00:00:01", s)
+		}
+		e.MACs = append(e.MACs, mac)
+	}
+	return e, nil
 }
 
 func (h *handlers) deleteIntent(ctx context.Context, p *deleteParams) (*output[view.IntentEdit], error) {
@@ -181,9 +219,10 @@ func intentProblem(err error) error {
 		return p
 	}
 	var missing *intent.MissingError
+	var unbound *intent.UnboundError
 	var senseless intent.RequestError
 	switch {
-	case errors.As(err, &missing):
+	case errors.As(err, &missing), errors.As(err, &unbound):
 		err = Errorf(ErrNotFound, "%s", err)
 	case errors.As(err, &senseless):
 		err = Errorf(ErrInvalid, "%s", err)

@@ -56,14 +56,31 @@ func TestIntentDocuments(t *testing.T) {
 func TestIntentEdits(t *testing.T) {
 	b := apitest.New(time.Now())
 	const green = `{"files":[{"name":"a.yaml","text":"kind: network\nname: green\nnumber: 300\n"}]`
-	want := view.IntentEdit{DryRun: true, Changes: []view.IntentChange{{Kind: "network", Name: "green", Action: "created",
-		Diff: "@@ -0,0 +1,4 @@\n+kind: network\n+name: green\n+number: 300\n+unknown: solicit\n"}}}
+	want := view.IntentEdit{DryRun: true, Changes: []view.IntentChange{{Kind: "network", Name: "green", Action: "created"}}}
 	if _, got, _ := applied(t, b, green+`,"dryRun":true}`); !cmp.Equal(want, got) {
 		t.Error(cmp.Diff(want, got))
 	}
 	want.DryRun, want.Revision = false, 6
 	if _, got, _ := applied(t, b, green+`}`); !cmp.Equal(want, got) {
 		t.Error(cmp.Diff(want, got))
+	}
+	bind := `{"bindings":[{"network":"green","ip":"10.0.0.9","macs":["02:00:00:00:00:09"]}],"dryRun":true}`
+	want = view.IntentEdit{DryRun: true, Changes: []view.IntentChange{{Kind: "network", Name: "green", Action: "changed",
+		Diff: "@@ -2,3 +2,5 @@\n name: green\n number: 300\n unknown: solicit\n+bindings:\n+  - {ip: 10.0.0.9, mac: \"02:00:00:00:00:09\"}\n"}}}
+	if _, got, _ := applied(t, b, bind); !cmp.Equal(want, got) {
+		t.Error(cmp.Diff(want, got))
+	}
+	for edit, want := range map[string]string{
+		`{"network":"green","ip":"10.0.0.9"}`:                               `10.0.0.9 has no static binding in network "green"`,
+		`{"network":"mauve","ip":"10.0.0.9"}`:                               `there is no network "mauve"`,
+		`{"network":"9999","ip":"10.0.0.9"}`:                                `network "9999" is not known`,
+		`{"network":"green","ip":"ten"}`:                                    `"ten" is not an IP address`,
+		`{"network":"green","ip":"10.0.0.9","macs":["zz"]}`:                 `"zz" is not a MAC`,
+		`{"network":"green","ip":"127.0.0.1","macs":["02:00:00:00:00:09"]}`: "is a loopback address",
+	} {
+		if code, _, p := applied(t, b, `{"bindings":[`+edit+`]}`); code < 400 || code >= 500 || !strings.Contains(p.Detail, want) {
+			t.Errorf("%s: %d %s", edit, code, p.Detail)
+		}
 	}
 	code, text, _ := ask(t, serve(t, b), "DELETE", "/v1/intent/network/green?revision=6", "")
 	if code != 200 || !strings.Contains(text, `"action":"deleted"`) {

@@ -290,49 +290,6 @@ func (t *Table) Permits(key Key, mac packet.MAC) bool {
 	return slices.Contains(t.configured[key].MACs, mac)
 }
 
-// Configure makes the configured bindings exactly those given, and returns what
-// that changed. A learned binding of the same address gives way.
-func (t *Table) Configure(now int64, want []Permitted) []Change {
-	var changes []Change
-	next := make(map[Key]Permitted, len(want))
-	for _, p := range want {
-		next[p.Key] = p
-	}
-	for key := range t.configured {
-		if _, ok := next[key]; !ok {
-			old := t.bindings.get(key)
-			t.drop(old)
-			changes = append(changes, Change{old, nil})
-		}
-	}
-	t.configured = next
-	t.byOwner = make(map[owner][]Key)
-	for _, p := range want {
-		for _, mac := range p.MACs {
-			at := owner{p.Key.Segment, mac}
-			t.byOwner[at] = append(t.byOwner[at], p.Key)
-		}
-	}
-	for _, p := range want {
-		old := t.bindings.get(p.Key)
-		b := &Binding{Key: p.Key, MAC: p.MACs[0], Origin: p.Origin, State: Reachable, Router: p.Router, Learned: now}
-		delete(t.moves, p.Key) // what the operator says is never a duplicate
-		delete(t.leases, p.Key)
-		if old != nil && slices.Contains(p.MACs, old.MAC) {
-			b.MAC, b.Switch, b.Heard, b.Restored = old.MAC, old.Switch, old.Heard, old.Restored
-			if old.Origin == p.Origin {
-				b.Learned = old.Learned
-			}
-		}
-		if old != nil && *old == *b {
-			continue
-		}
-		t.set(old, b)
-		changes = append(changes, Change{old, b})
-	}
-	return changes
-}
-
 // Settle gives the configured bindings of a station's MAC that have no home the
 // station for it. Their owner is known by its MAC alone: the switch does not
 // ask who has an address that it knows the owner of.

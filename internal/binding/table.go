@@ -67,6 +67,7 @@ func NewTable(config Config) *Table {
 		bindings:   newIndex[Key, Binding](config.Seed),
 		stations:   newIndex[StationKey, Station](config.Seed),
 		configured: make(map[Key]Permitted),
+		byOwner:    make(map[owner][]Key),
 		attached:   make(map[Location]*attachment),
 		networks:   make(map[uint32]*Counts),
 		leases:     make(map[Key]lease),

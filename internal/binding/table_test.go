@@ -364,6 +364,22 @@ func checkTable(t interface {
 	Errorf(string, ...any)
 }, table *Table) {
 	t.Helper()
+	owned := 0
+	for key, p := range table.configured {
+		for _, mac := range p.MACs {
+			if owned++; !slices.Contains(table.byOwner[owner{key.Segment, mac}], key) {
+				t.Errorf("%v is not among the addresses of %v", key, mac)
+			}
+		}
+	}
+	for at, keys := range table.byOwner {
+		if owned -= len(keys); len(keys) == 0 {
+			t.Errorf("%v owns nothing", at)
+		}
+	}
+	if owned != 0 {
+		t.Errorf("owners have %d addresses too many", -owned)
+	}
 	places, networks := make(map[Location]Counts), make(map[uint32]Counts)
 	stations, bindings := 0, 0
 	homes := make(map[StationKey][]*Binding)

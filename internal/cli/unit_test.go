@@ -153,22 +153,22 @@ func TestTablesAreAligned(t *testing.T) {
 	}
 }
 
-// Of many who bind addresses in one network at once nobody loses, as long as nobody
-// meets more others than he tries: each failure is another's success.
+// Of many who bind addresses in one network at once nobody loses.
 func TestBindingsAtOnce(t *testing.T) {
+	const editors = 8
 	b := apitest.New(time.Now())
 	s := httptest.NewServer(api.New(b, api.Options{}))
 	defer s.Close()
-	codes := make([]int, editTries)
-	var errs [editTries]bytes.Buffer
-	var editors sync.WaitGroup
+	codes := make([]int, editors)
+	var errs [editors]bytes.Buffer
+	var running sync.WaitGroup
 	for i := range codes {
-		editors.Go(func() {
+		running.Go(func() {
 			args := []string{"bind", fmt.Sprintf("10.0.9.%d", i+1), "02:00:00:00:09:01", "--network", "blue", "--api", s.URL}
 			codes[i] = Run(t.Context(), args, strings.NewReader(""), io.Discard, &errs[i])
 		})
 	}
-	editors.Wait()
+	running.Wait()
 	for i, code := range codes {
 		if code != exitOK {
 			t.Errorf("%d: %s", i, errs[i].String())
@@ -179,7 +179,7 @@ func TestBindingsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range list {
-		if o.Name == "blue" && strings.Count(string(o.Text), "{ip: 10.0.9.") != editTries {
+		if o.Name == "blue" && strings.Count(string(o.Text), "{ip: 10.0.9.") != editors {
 			t.Errorf("a binding is lost:\n%s", o.Text)
 		}
 	}

@@ -478,7 +478,7 @@ func (c *Core) setIntent(in *intent.Intent) {
 	c.setRules(before)
 	c.setRouters(in)
 	c.names = make(map[uint32]string, len(in.Networks))
-	want := ownAddresses(in)
+	want := slices.Grow(ownAddresses(in), in.StaticBindings())
 	for i := range in.Networks {
 		n := &in.Networks[i]
 		c.names[n.Number] = n.Name
@@ -490,7 +490,7 @@ func (c *Core) setIntent(in *intent.Intent) {
 			}
 		}
 		for _, b := range n.Bindings {
-			want = append(want, binding.Permitted{Key: binding.NewKey(segment, b.IP), MACs: slices.Clone(b.MACs), Origin: binding.Static})
+			want = append(want, binding.Permitted{Key: binding.NewKey(segment, b.IP), MACs: b.MACs, Origin: binding.Static})
 		}
 	}
 	for _, change := range c.table.Configure(c.now, want) {

@@ -107,7 +107,7 @@ func (a *asked) reload(ctx context.Context, t teller) (*intent.Intent, error) {
 
 // tell gives the core an intent that is not the one that it has.
 func (a *asked) tell(ctx context.Context, t teller, want *intent.Intent) error {
-	if bytes.Equal(want.YAML(), a.current.YAML()) {
+	if want.Equal(a.current) {
 		return nil
 	}
 	if err := t.setIntent(ctx, want); err != nil {

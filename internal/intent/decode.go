@@ -198,7 +198,9 @@ func (d *decoder) document(node ast.Node, raw *rawIntent) {
 		raw.limits = append(raw.limits, d.limits(f))
 	default:
 		n := d.network(f)
-		n.bindings = append(n.bindings, d.listed(entries)...)
+		if list := d.listed(entries); list != nil {
+			n.bindings = list
+		}
 		raw.networks = append(raw.networks, n)
 		raw.doubtful = raw.doubtful || !n.name.ok
 	}

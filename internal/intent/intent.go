@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sort"
 	"time"
@@ -158,6 +159,31 @@ type Binding struct {
 func Default() *Intent {
 	return &Intent{Limits: DefaultLimits(), Networks: []Network{
 		{Name: DefaultName, Number: DefaultNumber, Age: DefaultAge, Duplicates: DefaultDuplicates()}}}
+}
+
+// Equal says whether two intents ask for the same.
+func (i *Intent) Equal(o *Intent) bool {
+	without := func(i *Intent) Intent { // the one list of a network that may be very long
+		c := *i
+		c.Networks = slices.Clone(i.Networks)
+		for n := range c.Networks {
+			c.Networks[n].Bindings = nil
+		}
+		return c
+	}
+	return reflect.DeepEqual(without(i), without(o)) && slices.EqualFunc(i.Networks, o.Networks, func(a, b Network) bool {
+		return slices.EqualFunc(a.Bindings, b.Bindings, Binding.equal)
+	})
+}
+
+func (b Binding) equal(o Binding) bool { return b.IP == o.IP && slices.Equal(b.MACs, o.MACs) }
+
+// StaticBindings is how many there are, in all networks.
+func (i *Intent) StaticBindings() (n int) {
+	for at := range i.Networks {
+		n += len(i.Networks[at].Bindings)
+	}
+	return n
 }
 
 // ByName finds a network by its name. The result points into the intent.

@@ -27,11 +27,7 @@ func BenchmarkBind(b *testing.B) {
 			stored := []Object{o}
 			one := Binding{IP: netip.MustParseAddr("10.200.0.1"), MACs: []packet.MAC{{2, 0, 0, 0, 0, 1}}}
 			for b.Loop() {
-				changed, err := o.Bind(one)
-				if err != nil {
-					b.Fatal(err)
-				}
-				plan, err := NewPlan(stored, Request{Files: []File{{"x", changed.Edited()}}}, nil)
+				plan, err := NewPlan(stored, Request{Bindings: []BindingEdit{{"large", one}}}, nil)
 				if err != nil || plan.Changes[0].Action != Changed {
 					b.Fatal(err)
 				}
@@ -41,16 +37,19 @@ func BenchmarkBind(b *testing.B) {
 	}
 }
 
-// BenchmarkParse reads a large network, as the start does and an edit.
+// BenchmarkParse reads a large network, as the start does and an edit, by line, and with the
+// YAML parser alone.
 func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{10_000, 200_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			text := largeNetwork(n)
-			for b.Loop() {
-				if _, err := Parse("x", text); err != nil {
-					b.Fatal(err)
+		text := largeNetwork(n)
+		for _, byLine := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%d/byLine=%v", n, byLine), func(b *testing.B) {
+				for b.Loop() {
+					if out, _ := outcome(text, byLine); len(out) < len(text) {
+						b.Fatal(out)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

@@ -20,7 +20,7 @@ func outcome(data []byte, byLine bool) (out string, lists int) {
 	if byLine {
 		parse = parseDocuments
 	}
-	in, _, err := src.intent(parse(src, text), nil)
+	in, _, err := src.intent(parse(src, text), nil, nil)
 	if err != nil {
 		return err.Error(), len(src.lists)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,36 +160,4 @@ func (d *decoder) revision(f fields, of Ref, raw *rawIntent) {
 		revision = Nothing
 	}
 	raw.expected[of] = revision
-}
-
-// Bind gives the network with a static binding, instead of any other of its address.
-func (o Object) Bind(b Binding) (Object, error) {
-	return o.edit(func(n *Network) {
-		n.Bindings = append(slices.DeleteFunc(n.Bindings, b.sameIP), b)
-		slices.SortFunc(n.Bindings, func(a, b Binding) int { return a.IP.Compare(b.IP) })
-	})
-}
-
-// Unbind gives the network without the static binding of an address. It is the same if there
-// is none.
-func (o Object) Unbind(ip netip.Addr) (Object, error) {
-	return o.edit(func(n *Network) { n.Bindings = slices.DeleteFunc(n.Bindings, Binding{IP: ip}.sameIP) })
-}
-
-func (b Binding) sameIP(o Binding) bool { return o.IP == b.IP }
-
-func (o Object) edit(change func(*Network)) (Object, error) {
-	in, err := Parse(o.Ref().String(), o.Text)
-	if err != nil {
-		return o, err
-	}
-	n, ok := in.ByName(o.Name)
-	if !ok || o.Kind != KindNetwork {
-		return o, fmt.Errorf("%s is no network", o.Ref())
-	}
-	change(n)
-	var b bytes.Buffer
-	n.print(&b)
-	o.Text = b.Bytes()
-	return o, nil
 }

@@ -23,16 +23,20 @@ func ParseWith(file string, data []byte, check PolicyCheck) (*Intent, error) {
 	if !ok {
 		return nil, src.result()
 	}
-	intent, _, err := src.intent(parseDocuments(src, text), check)
+	intent, _, err := src.intent(parseDocuments(src, text), check, nil)
 	return intent, err
 }
 
-// intent makes one intent of documents, and says which revisions they were made from.
-func (s *source) intent(bodies []ast.Node, check PolicyCheck) (*Intent, map[Ref]int64, error) {
+// intent makes one intent of documents, and says which revisions they were made from. What
+// they say may be edited, before it is checked.
+func (s *source) intent(bodies []ast.Node, check PolicyCheck, edit func(*decoder, *rawIntent)) (*Intent, map[Ref]int64, error) {
 	d := &decoder{source: s}
 	raw := &rawIntent{doubtful: len(s.errs) > 0, expected: make(map[Ref]int64)}
 	for _, body := range bodies {
 		d.document(body, raw)
+	}
+	if edit != nil {
+		edit(d, raw)
 	}
 	intent := newValidator(d, check).intent(raw)
 	if err := s.result(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/rogpeppe/go-internal/diff"
 )
 
 // File is a text with documents. Its name is only used in messages.
@@ -28,12 +27,20 @@ type Deletion struct {
 	Expect int64
 }
 
+// BindingEdit gives a network a static binding instead of any other of its address; without
+// MACs it takes that back.
+type BindingEdit struct {
+	Network string
+	Binding
+}
+
 // Request is what an operator wants changed, all of it or nothing. A document describes its
 // object completely: what it doesn't say is the default.
 type Request struct {
-	Files  []File     // the documents to create, or to change to
-	Delete []Deletion // the objects to delete
-	Prune  bool       // delete whatever no document describes
+	Files    []File        // the documents to create, or to change to
+	Bindings []BindingEdit // of networks that no document describes
+	Delete   []Deletion    // the objects to delete
+	Prune    bool          // delete whatever isn't described or edited
 }
 
 // Action is what becomes of an object.
@@ -56,22 +63,16 @@ type Change struct {
 	New    []byte // canonical YAML; nil if it is deleted
 }
 
-// Diff gives the lines of the canonical form that differ, with those around them, as a
-// unified diff without its header.
+// Diff gives the lines of the canonical form that differ in what is changed or reset, with
+// those around them, as a unified diff without its header.
 func (c *Change) Diff() string {
-	if c.Action == Reset {
+	switch c.Action {
+	case Changed:
+		return diffText(c.Old.Text, c.New)
+	case Reset:
 		return diffText(c.Old.Text, defaultObject(c.Ref).Text)
 	}
-	return diffText(c.Old.Text, c.New)
-}
-
-func diffText(before, after []byte) string {
-	text := diff.Diff("old", before, "new", after)
-	const header = 3
-	for range header {
-		_, text, _ = bytes.Cut(text, []byte("\n"))
-	}
-	return string(text)
+	return ""
 }
 
 // Edit is a change of a stored object: to Text, or its end if that is nil.
@@ -132,6 +133,13 @@ type MissingError struct{ Ref }
 
 func (e *MissingError) Error() string { return fmt.Sprintf("there is no %s", e.Ref) }
 
+// UnboundError is a static binding to be taken back that doesn't exist.
+type UnboundError struct{ BindingEdit }
+
+func (e *UnboundError) Error() string {
+	return fmt.Sprintf("%s has no static binding in network %q", e.IP, e.Network)
+}
+
 // Conflict is an edit that was made from another revision than the one that is stored.
 type Conflict struct {
 	Ref
@@ -173,13 +181,21 @@ type planner struct {
 	described map[Ref]bool
 	deleted   map[Ref]int64 // expected revision
 	bodies    []ast.Node    // of the documents of the files
+	edits     []bindingEdit
+	unbound   *UnboundError // the first of what can't be taken back
 	expected  map[Ref]int64 // revisions that they were made from
+}
+
+// bindingEdit is a BindingEdit with what it says as a document would; nil takes back.
+type bindingEdit struct {
+	BindingEdit
+	node ast.Node
 }
 
 // NewPlan compares a request with what is stored and checks what would come of both. Nothing
 // in the request depends on the order of documents. The error is Errors if the intent would not
 // be valid, with faults in the files where they stand there and faults in stored objects under
-// the object's name; or it is Conflicts, a *MissingError or a RequestError.
+// the object's name; or it is Conflicts, a *MissingError, an *UnboundError or a RequestError.
 func NewPlan(stored []Object, request Request, check PolicyCheck) (*Plan, error) {
 	p := &planner{stored: make(map[Ref]Object, len(stored)), described: make(map[Ref]bool), deleted: make(map[Ref]int64)}
 	for _, o := range stored {
@@ -189,7 +205,10 @@ func NewPlan(stored []Object, request Request, check PolicyCheck) (*Plan, error)
 		return nil, err
 	}
 	intent, err := p.whole(stored, check)
-	if err != nil {
+	switch {
+	case p.unbound != nil:
+		return nil, p.unbound
+	case err != nil:
 		return nil, err
 	}
 	return p.compare(intent)
@@ -242,7 +261,7 @@ func (p *planner) take(request Request) error {
 	if err := p.readFiles(request.Files); err != nil {
 		return err
 	}
-	if len(p.bodies) == 0 && len(request.Delete) == 0 && len(p.errs) == 0 {
+	if len(p.bodies) == 0 && len(request.Delete) == 0 && len(request.Bindings) == 0 && len(p.errs) == 0 {
 		return RequestError("there is no document to apply, and nothing to delete")
 	}
 	for _, body := range p.bodies {
@@ -262,12 +281,68 @@ func (p *planner) take(request Request) error {
 		}
 		p.deleted[d.Ref] = d.Expect
 	}
+	if err := p.takeBindings(request.Bindings); err != nil {
+		return err
+	}
 	for ref := range p.stored {
-		if _, named := p.deleted[ref]; request.Prune && !named && !p.described[ref] {
+		if _, named := p.deleted[ref]; request.Prune && !named && !p.described[ref] && !slices.Contains(p.applied, ref) {
 			p.deleted[ref] = Anything
 		}
 	}
 	return nil
+}
+
+// takeBindings reads the edits of bindings. Each is a text of its own, so that its faults
+// are shown like those of documents.
+func (p *planner) takeBindings(edits []BindingEdit) error {
+	for _, e := range edits {
+		ref := Ref{KindNetwork, e.Network}
+		_, deleted := p.deleted[ref]
+		switch {
+		case p.described[ref] || deleted:
+			return RequestError(fmt.Sprintf("bindings of %s are to be changed, and so is all of it: put them into its document", ref))
+		case p.stored[ref].Text == nil && !builtIn(ref):
+			return &MissingError{ref}
+		}
+		if !slices.Contains(p.applied, ref) {
+			p.applied = append(p.applied, ref)
+		}
+		one := bindingEdit{BindingEdit: e}
+		if len(e.MACs) > 0 {
+			line := bytes.TrimSpace(e.appendLine(nil))
+			text, _ := p.read(fmt.Sprintf("binding of %s", e.IP), line)
+			for _, body := range parseAll(&p.source, text) {
+				if list, ok := body.(*ast.SequenceNode); ok {
+					one.node = list.Values[0]
+				}
+			}
+		}
+		p.edits = append(p.edits, one)
+	}
+	return p.result()
+}
+
+// editBindings makes the edits in what was read of the networks.
+func (p *planner) editBindings(d *decoder, raw *rawIntent) {
+	for _, e := range p.edits {
+		at := slices.IndexFunc(raw.networks, func(n *rawNetwork) bool { return n.name.value == e.Network })
+		if at < 0 {
+			continue // its document has a fault
+		}
+		n := raw.networks[at]
+		before := len(n.bindings)
+		n.bindings = slices.DeleteFunc(n.bindings, func(b rawBinding) bool { return b.IP == e.IP })
+		if e.node == nil {
+			if len(n.bindings) == before && p.unbound == nil {
+				p.unbound = &UnboundError{e.BindingEdit}
+			}
+			continue
+		}
+		d.subject = n.subject(d.source)
+		if b, ok := d.binding(e.node); ok {
+			n.bindings = append(n.bindings, b)
+		}
+	}
 }
 
 // whole makes the intent of the files and of the stored objects that they leave. Those are
@@ -275,6 +350,11 @@ func (p *planner) take(request Request) error {
 func (p *planner) whole(stored []Object, check PolicyCheck) (*Intent, error) {
 	files := p.bodies
 	var bodies []ast.Node
+	for _, ref := range p.applied {
+		if p.stored[ref].Text == nil && !p.described[ref] {
+			stored = append(slices.Clip(stored), defaultObject(ref)) // its bindings are edited
+		}
+	}
 	for _, o := range stored {
 		_, gone := p.deleted[o.Ref()]
 		if gone || p.described[o.Ref()] {
@@ -286,7 +366,7 @@ func (p *planner) whole(stored []Object, check PolicyCheck) (*Intent, error) {
 		}
 		bodies = append(bodies, parseDocuments(&p.source, text)...)
 	}
-	intent, expected, err := p.intent(append(bodies, files...), check)
+	intent, expected, err := p.intent(append(bodies, files...), check, p.editBindings)
 	p.expected = expected
 	return intent, err
 }

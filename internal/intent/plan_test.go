@@ -182,26 +182,64 @@ func TestRefs(t *testing.T) {
 	}
 }
 
+// bind plans one static binding of a network, or takes it back.
+func bind(stored []Object, network, ip string, macs ...packet.MAC) (*Plan, error) {
+	return NewPlan(stored, Request{Bindings: []BindingEdit{{network, Binding{netip.MustParseAddr(ip), macs}}}}, nil)
+}
+
 func TestBind(t *testing.T) {
-	red := kept(t, redText)[0]
-	ip := netip.MustParseAddr("10.1.0.9")
+	stored := kept(t, three)
+	free := stored
 	for _, mac := range []packet.MAC{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}} {
-		bound, err := red.Bind(Binding{ip, []packet.MAC{mac}})
-		if want := string(red.Text) + "bindings:\n  - {ip: 10.1.0.9, mac: \"" + mac.String() + "\"}\n"; err != nil || string(bound.Text) != want {
-			t.Errorf("%v: got\n%s", err, bound.Text)
+		plan, err := bind(stored, "red", "10.1.0.9", mac)
+		if want := redText + "bindings:\n  - {ip: 10.1.0.9, mac: \"" + mac.String() + "\"}\n"; err != nil || len(plan.Changes) != 1 || string(plan.Changes[0].New) != want {
+			t.Fatalf("%v: got\n%+v", err, plan)
 		}
-		if again, err := bound.Bind(Binding{ip, []packet.MAC{mac}}); err != nil || !bytes.Equal(again.Text, bound.Text) {
-			t.Errorf("bound again: %v\n%s", err, again.Text)
-		}
-		if free, err := bound.Unbind(ip); err != nil || !bytes.Equal(free.Text, red.Text) {
-			t.Errorf("unbound: %v\n%s", err, free.Text)
+		stored = plan.After(stored, 2)
+		if again, err := bind(stored, "red", "10.1.0.9", mac); err != nil || again.Changes[0].Action != Unchanged {
+			t.Errorf("bound again: %v, %+v", err, again)
 		}
 	}
-	if got, want := string(red.Edited()), "kind: network\nname: red\nrevision: 1\nnumber: 200\nunknown: drop\n"; got != want {
+	plan, err := bind(stored, "red", "10.1.0.9")
+	if err != nil || string(plan.Changes[0].New) != redText {
+		t.Errorf("unbound: %v, %+v", err, plan)
+	}
+	plan, err = bind(free, "default", "10.1.0.9", packet.MAC{2})
+	if err != nil || plan.Changes[0].Action != Changed || plan.Edits()[0].Expect != Nothing {
+		t.Errorf("of the default network, which is not stored: %v, %+v", err, plan)
+	}
+	if got, want := string(free[1].Edited()), "kind: network\nname: red\nrevision: 1\nnumber: 200\nunknown: drop\n"; got != want {
 		t.Errorf("got\n%s", got)
 	}
-	if _, err := (Object{Kind: KindRouter, Name: "r1", Text: []byte("kind: router\n")}).Bind(Binding{}); err == nil {
-		t.Error("a router has a binding")
+}
+
+// The faults of a static binding are shown as if it stood in a file.
+func TestBindRefused(t *testing.T) {
+	mac := packet.MAC{2, 0, 0, 0, 0, 1}
+	red := Request{Files: files(redText), Bindings: []BindingEdit{{"red", Binding{netip.MustParseAddr("10.1.0.9"), nil}}}}
+	for name, test := range map[string]struct {
+		plan func([]Object) (*Plan, error)
+		want string
+	}{
+		"another subnet": {func(s []Object) (*Plan, error) { return bind(s, "blue", "10.2.0.9", mac) },
+			`binding of 10.2.0.9:1:8: network "blue": binding of 10.2.0.9 is in none of the network's subnets: want an address of one of them`},
+		"a group": {func(s []Object) (*Plan, error) { return bind(s, "blue", "10.1.0.9", packet.MAC{1}) },
+			`binding of 10.1.0.9:1:23: network "blue": mac 01:00:00:00:00:00 is a multicast or broadcast address: want the MAC address of a station, such as 02:00:00:00:00:01`},
+		"twice": {func(s []Object) (*Plan, error) { return bind(s, "blue", "10.1.0.9", mac, mac) },
+			`binding of 10.1.0.9:1:46: network "blue": macs has 02:00:00:00:00:01 twice: want each once`},
+		"a zone": {func(s []Object) (*Plan, error) { return bind(s, "blue", "fe80::1%eth0", mac) },
+			`binding of fe80::1%eth0:1:8: network "blue": ip "fe80::1%eth0" is not an IP address: want the address of a host, such as 10.1.0.1 or fd00:1::1`},
+		"a router's": {func(s []Object) (*Plan, error) { return bind(s, "blue", "10.1.0.1", mac) },
+			`stored router "r1":5:17: router "r1": address 10.1.0.1 is that of a static binding of network "blue" (line 1 of binding of 10.1.0.1): want one of its own`},
+		"no network": {func(s []Object) (*Plan, error) { return bind(s, "mauve", "10.1.0.9", mac) }, `there is no network "mauve"`},
+		"no binding": {func(s []Object) (*Plan, error) { return bind(s, "red", "10.1.0.9") }, `10.1.0.9 has no static binding in network "red"`},
+		"a document, too": {func(s []Object) (*Plan, error) { return NewPlan(s, red, nil) },
+			`bindings of network "red" are to be changed, and so is all of it: put them into its document`},
+	} {
+		_, err := test.plan(kept(t, three))
+		if got, _, _ := strings.Cut(fmt.Sprint(err), "\n"); got != test.want {
+			t.Errorf("%s: got  %s\nwant %s", name, got, test.want)
+		}
 	}
 }
 

@@ -135,6 +135,33 @@ func TestPrintThenParse(t *testing.T) {
 	})
 }
 
+// Intents are equal if they are printed alike.
+func TestEqual(t *testing.T) {
+	read := func(t *rapid.T, text []byte) *Intent {
+		in, err := Parse("printed.yaml", text)
+		if err != nil {
+			t.Fatalf("%v\nin\n%s", err, text)
+		}
+		return in
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := genIntent(t).YAML()
+		a, b := read(t, text), read(t, text)
+		if !a.Equal(b) {
+			t.Fatalf("not equal to itself:\n%s", text)
+		}
+		if n := &b.Networks[0]; len(n.Bindings) > 0 {
+			n.Bindings[len(n.Bindings)-1].MACs[0][5] ^= 1
+			if a.Equal(b) {
+				t.Fatalf("equal with another MAC:\n%s\n%s", text, b.YAML())
+			}
+		}
+		if other := genIntent(t).YAML(); a.Equal(read(t, other)) != (string(text) == string(other)) {
+			t.Fatalf("equal only as text, or only as an intent:\n%s\n%s", text, other)
+		}
+	})
+}
+
 // Whatever the input, Parse gives a valid intent or errors that point into the file.
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.yaml")

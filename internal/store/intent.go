@@ -26,10 +26,12 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func encodeObject(text []byte) string {
-	b := make([]byte, objectHeader, objectHeader+len(text))
-	b[0] = objectForm
-	binary.BigEndian.PutUint32(b[1:], crc32.Checksum(text, castagnoli))
-	return string(append(b, text...))
+	var b strings.Builder
+	b.Grow(objectHeader + len(text))
+	b.WriteByte(objectForm)
+	b.Write(binary.BigEndian.AppendUint32(nil, crc32.Checksum(text, castagnoli)))
+	b.Write(text)
+	return b.String()
 }
 
 // decodeObject reads what is at a key; why says what is wrong with it, or nothing.

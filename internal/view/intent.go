@@ -13,7 +13,7 @@ type IntentChange struct {
 	Kind   string `json:"kind" doc:"Kind of the object"`
 	Name   string `json:"name" doc:"Its name"`
 	Action string `json:"action" enum:"created,changed,unchanged,deleted,reset" doc:"What happens to it; reset: what is always there goes back to its defaults"`
-	Diff   string `json:"diff,omitempty" doc:"The lines of the canonical form that differ, as a unified diff"`
+	Diff   string `json:"diff,omitempty" doc:"The lines of the canonical form that differ, as a unified diff, if it is changed or reset"`
 }
 
 // IntentEdit is the outcome of an edit of the intent.
