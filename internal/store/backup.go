@@ -153,7 +153,7 @@ func (d *directory) restore(f *os.File) error {
 	if err := buildEngine(temp.Name(), d.etcd()); err != nil {
 		return err
 	}
-	if err := checkDatabase(d.database()); err != nil {
+	if err := checkFiles(d); err != nil {
 		return err
 	}
 	return syncTree(d.etcd())

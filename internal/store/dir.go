@@ -6,14 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
-	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"golang.org/x/sys/unix"
 )
@@ -178,7 +173,7 @@ func (d *directory) checkFormat(text string) error {
 	if !wal.Exist(d.log()) {
 		return damaged(errors.New("its log is missing")) // etcd would begin another one
 	}
-	return checkDatabase(d.database())
+	return checkFiles(d)
 }
 
 // finish says that the directory is whole.
@@ -195,36 +190,6 @@ func (d *directory) finish() error {
 
 func damaged(err error) error {
 	return fmt.Errorf(`it is damaged (%w): restore a backup into an empty directory with "isat restore", or begin with an empty one`, err)
-}
-
-// checkDatabase reads all of a database, so that a damage is found here, where
-// it is an error, and not when etcd runs, where it is the end.
-func checkDatabase(path string) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case runtime.Error:
-			err = damaged(errors.New("a page of its database can't be read"))
-		default:
-			err = damaged(fmt.Errorf("%v", r))
-		}
-	}()
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return errors.New("another program uses its database: stop that one")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
-		return err
-	case err != nil:
-		return damaged(err)
-	}
-	defer db.Close()
-	return db.View(func(tx *bolt.Tx) error {
-		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-			return b.ForEach(func(_, _ []byte) error { return nil })
-		})
-	})
 }
 
 // writeFile writes a file whole or not at all, durably.

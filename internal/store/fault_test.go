@@ -117,6 +117,47 @@ func TestDamaged(t *testing.T) {
 	})
 }
 
+// A log that is cut off before the last entry that the database has is found at once, at
+// whatever octet it ends, and so is one that is not there. What the database has not been
+// told of is not missed: nobody else was.
+func TestLogCutOff(t *testing.T) {
+	origin := t.TempDir()
+	s := open(t, origin)
+	const commits = snapshotEvery + 10 // there is a snapshot, whose log is cut off, too
+	for i := range commits {
+		commit(t, s, Edit{Kind: "network", Name: "red", Text: text("%d", i)})
+	}
+	s.Close()
+	logs, err := filepath.Glob(filepath.Join(origin, "etcd/member/wal/*.wal"))
+	if err != nil || len(logs) != 1 {
+		t.Fatal(logs, err)
+	}
+	whole, err := lastLogged(filepath.Dir(logs[0]))
+	if err != nil || whole < commits {
+		t.Fatalf("last entry %d: %v", whole, err)
+	}
+	data, err := os.ReadFile(logs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := bytes.LastIndexFunc(data, func(r rune) bool { return r != 0 })
+	dir := filepath.Join(t.TempDir(), "d")
+	if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(dir, "etcd/member/wal", filepath.Base(logs[0]))
+	for n := 0; n < end-1000; n += 1 + n/5 {
+		if err := os.WriteFile(cut, data[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, dir, "it is damaged (its log is cut off")
+	}
+	if err := os.WriteFile(cut, data[:end-3], 0o600); err != nil { // in the last record
+		t.Fatal(err)
+	}
+	open(t, dir)
+}
+
 // A document that is not what was written is not given out.
 func TestObjectDamaged(t *testing.T) {
 	value := []byte(encodeObject([]byte("name: red\n")))

@@ -154,7 +154,7 @@ func (s *Store) reopen(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", e.err, err)
 		}
 	}
-	if err := checkDatabase(s.dir.database()); err != nil {
+	if err := checkFiles(s.dir); err != nil {
 		return explain(s.dir.path, err)
 	}
 	if err := s.start(ctx, false); err != nil {

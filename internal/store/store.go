@@ -82,7 +82,7 @@ func (s *Store) start(ctx context.Context, fresh bool) error {
 // that could not read its files.
 func (s *Store) startError(err error, fresh bool) error {
 	if errors.Is(err, errLate) && !fresh {
-		return explain(s.dir.path, fmt.Errorf(`%w: its disk is too slow, or its log is cut off: try again, or restore a backup into an empty directory with "isat restore"`, err))
+		return explain(s.dir.path, fmt.Errorf(`%w: its disk is too slow: try again, or restore a backup into an empty directory with "isat restore"`, err))
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, errLate) || errors.Is(err, os.ErrPermission) || noRoom(err) {
 		return explain(s.dir.path, err)
