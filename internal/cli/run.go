@@ -23,9 +23,7 @@ import (
 const defaultListen = "tcp::6653"
 
 func newRunCommand() *cobra.Command {
-	var listen []string
-	var apiListen, intentFile, dataDir, etcdListen string
-	var hold holdFlags
+	var r runFlags
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the controller",
@@ -44,60 +42,71 @@ is one network, default, with every port.`,
   isat run --listen tcp:192.0.2.1:6653 --listen unix:/run/isat.sock`,
 		Args: noArgs,
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&listen, "listen", []string{defaultListen}, "`ADDRESS` on which switches are awaited: tcp:HOST:PORT or unix:PATH; can be repeated")
-	f.StringVar(&apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
-	f.StringVar(&intentFile, "intent", "", "`FILE` that says what is asked for, instead of \"isat apply\"; read again on SIGHUP")
-	f.StringVar(&dataDir, "data-dir", "", "`DIR` that keeps what is applied, and the bindings; without it that lasts as long as isat")
-	f.StringVar(&etcdListen, "etcd-listen", "", "`URL` at which the etcd inside of --data-dir can be read with etcdctl, and not written: http://127.0.0.1:PORT or unix:///PATH; without it nowhere")
-	hold.add(f)
-	least := &outputFlag{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
-	f.Var(least, "log-level", "the least that is logged")
-	format := &outputFlag{value: "text", allowed: []string{"text", "json"}}
-	f.Var(format, "log-format", "form of the log on standard error")
-	for flag, words := range map[string][]string{"log-level": least.allowed, "log-format": format.allowed} {
-		complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-	}
+	r.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		addresses := make([]string, len(listen))
-		for i, s := range listen {
-			address, err := listenAddress(s)
-			if err != nil {
-				return err
-			}
-			addresses[i] = address
-		}
-		if _, _, err := net.SplitHostPort(apiListen); err != nil {
-			return usageErrorf("--api-listen %q is not HOST:PORT", apiListen)
-		}
-		endpoint := store.Endpoint(etcdListen)
-		if err := endpoint.Check(); err != nil {
-			return usageErrorf("--etcd-listen %s", err)
-		}
-		if endpoint != "" && dataDir == "" {
-			return usageErrorf("--etcd-listen needs --data-dir: without one there is no etcd")
-		}
-		limits, err := hold.limits()
+		config, err := r.config(cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		var level slog.Level
-		if err := level.UnmarshalText([]byte(least.value)); err != nil {
-			return err
-		}
 		limitGarbage()
-		return daemon.Run(cmd.Context(), daemon.Config{
-			Listen:     addresses,
-			APIListen:  apiListen,
-			IntentFile: intentFile,
-			DataDir:    dataDir,
-			EtcdListen: endpoint,
-			Hold:       limits,
-			Log:        newLogger(cmd.ErrOrStderr(), format.value, level),
-			Version:    Version(),
-		})
+		return daemon.Run(cmd.Context(), config)
 	}
 	return cmd
+}
+
+// runFlags are what a controller is started with.
+type runFlags struct {
+	listen                                 []string
+	apiListen, intent, dataDir, etcdListen string
+	hold                                   holdFlags
+	level, format                          outputFlag
+}
+
+func (r *runFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&r.listen, "listen", []string{defaultListen}, "`ADDRESS` on which switches are awaited: tcp:HOST:PORT or unix:PATH; can be repeated")
+	f.StringVar(&r.apiListen, "api-listen", api.DefaultAddress, "`HOST:PORT` of the REST API")
+	f.StringVar(&r.intent, "intent", "", "`FILE` that says what is asked for, instead of \"isat apply\"; read again on SIGHUP")
+	f.StringVar(&r.dataDir, "data-dir", "", "`DIR` that keeps what is applied, and the bindings; without it that lasts as long as isat")
+	f.StringVar(&r.etcdListen, "etcd-listen", "", "`URL` at which the etcd inside of --data-dir can be read with etcdctl, and not written: "+
+		"http://127.0.0.1:PORT or unix:///PATH; without it nowhere")
+	r.hold.add(f)
+	r.level = outputFlag{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
+	f.Var(&r.level, "log-level", "the least that is logged")
+	r.format = outputFlag{value: "text", allowed: []string{"text", "json"}}
+	f.Var(&r.format, "log-format", "form of the log on standard error")
+	for flag, words := range map[string][]string{"log-level": r.level.allowed, "log-format": r.format.allowed} {
+		complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+// config checks the flags. The log goes to w.
+func (r *runFlags) config(w io.Writer) (daemon.Config, error) {
+	c := daemon.Config{APIListen: r.apiListen, IntentFile: r.intent, DataDir: r.dataDir, EtcdListen: store.Endpoint(r.etcdListen), Version: Version()}
+	for _, s := range r.listen {
+		address, err := listenAddress(s)
+		if err != nil {
+			return c, err
+		}
+		c.Listen = append(c.Listen, address)
+	}
+	if _, _, err := net.SplitHostPort(r.apiListen); err != nil {
+		return c, usageErrorf("--api-listen %q is not HOST:PORT", r.apiListen)
+	}
+	if err := c.EtcdListen.Check(); err != nil {
+		return c, usageErrorf("--etcd-listen %s", err)
+	}
+	if c.EtcdListen != "" && c.DataDir == "" {
+		return c, usageErrorf("--etcd-listen needs --data-dir: without one there is no etcd")
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(r.level.value)); err != nil {
+		return c, err
+	}
+	c.Log = newLogger(w, r.format.value, level)
+	var err error
+	c.Hold, err = r.hold.limits()
+	return c, err
 }
 
 // Bounds of the limits on what is held.
