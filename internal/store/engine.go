@@ -22,7 +22,7 @@ import (
 const (
 	tick          = 50  // ms
 	election      = 250 // ms: after it the only member leads
-	snapshotEvery = 64  // entries of the log, after which it is cut; each may be of MaxCommit
+	snapshotEvery = 16  // entries of the log, after which it is cut; each may be of MaxCommit, and is in memory, too
 	catchUp       = 1   // entries kept for members that are behind: there are none
 	maxOps        = 1 << 20
 	maxDatabase   = 8 << 30

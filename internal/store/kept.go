@@ -153,6 +153,11 @@ func (k *keeper) add(changes []binding.Kept) {
 	if k.queued += len(changes); k.queued > maxQueued {
 		k.gather()
 	}
+	k.rouse()
+}
+
+// rouse has Run look for what there is to do.
+func (k *keeper) rouse() {
 	select {
 	case k.wake <- struct{}{}:
 	default:

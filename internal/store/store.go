@@ -112,11 +112,15 @@ func (s *Store) Ready() error {
 	return err
 }
 
-// wrote counts what was written, see tidy.
+// wrote counts what was written, and wakes Run when there is enough to tidy.
 func (s *Store) wrote(bytes int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.written += bytes
+	due := s.written >= historyBytes
+	s.mu.Unlock()
+	if due {
+		s.kept.rouse()
+	}
 }
 
 // Keep notes what became of bindings, to be written behind; of each address

@@ -147,6 +147,25 @@ func TestLargeIntent(t *testing.T) {
 	}
 }
 
+// The history of large edits is dropped when there is much of it, not only in time.
+func TestEditsAreTidied(t *testing.T) {
+	s := open(t, t.TempDir())
+	run(t, s)
+	for i := range 3 {
+		commit(t, s, Edit{Kind: "network", Name: "one", Text: bytes.Repeat([]byte{byte('a' + i)}, historyBytes/3+1)})
+	}
+	tidied := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.written < historyBytes
+	}
+	for deadline := time.Now().Add(time.Minute); !tidied(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the history is still there")
+		}
+	}
+}
+
 func kept(i int) binding.Kept {
 	b := &binding.Binding{
 		Key: binding.NewKey(binding.Segment{Network: 7, VLAN: 100}, netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})),
