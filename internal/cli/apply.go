@@ -82,20 +82,25 @@ func addFiles(cmd *cobra.Command, names *[]string) {
 func readFiles(stdin io.Reader, names []string) ([]intent.File, error) {
 	var files []intent.File
 	for _, name := range names {
-		f := intent.File{Name: name}
-		var err error
-		if name == "-" {
-			f.Name = "standard input"
-			f.Data, err = io.ReadAll(io.LimitReader(stdin, intent.MaxFileSize+1))
-		} else {
-			f.Data, err = os.ReadFile(name)
-		}
+		f, err := readFile(stdin, name)
 		if err != nil {
-			return nil, fmt.Errorf("read intent: %w", err)
+			return nil, err
 		}
 		files = append(files, f)
 	}
-	return files, nil
+	return files, intent.CheckText(files)
+}
+
+func readFile(stdin io.Reader, name string) (intent.File, error) {
+	if name == "-" {
+		return intent.Read("standard input", stdin)
+	}
+	in, err := os.Open(name)
+	if err != nil {
+		return intent.File{}, fmt.Errorf("read intent: %w", err)
+	}
+	defer in.Close()
+	return intent.Read(name, in)
 }
 
 func newDeleteCommand(a *app) *cobra.Command {

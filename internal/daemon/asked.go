@@ -73,11 +73,16 @@ func newAsked(ctx context.Context, config Config, s *store.Store) (a *asked, err
 }
 
 func readIntent(file string) (*intent.Intent, error) {
-	data, err := os.ReadFile(file)
+	in, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read intent: %w", err)
 	}
-	return intent.ParseWith(file, data, pipeline.NewPolicyChecker().Check)
+	defer in.Close()
+	f, err := intent.Read(file, in)
+	if err != nil {
+		return nil, err
+	}
+	return intent.ParseWith(f.Name, f.Data, pipeline.NewPolicyChecker().Check)
 }
 
 // take waits for the turn, which give ends.

@@ -212,12 +212,46 @@ func TestNothingAskedFor(t *testing.T) {
 	}
 }
 
+// endless is a file like /dev/zero.
+type endless struct{ read int }
+
+func (e *endless) Read(b []byte) (int, error) {
+	e.read += len(b)
+	return len(b), nil
+}
+
+func TestReadEndsWhereAFileIsTooLong(t *testing.T) {
+	var in endless
+	f, err := Read("zero", &in)
+	if err != nil || len(f.Data) != MaxFileSize+1 {
+		t.Fatalf("got %d octets, %v: want one more than %d", len(f.Data), err, MaxFileSize)
+	}
+	if most := 2 * MaxFileSize; in.read > most {
+		t.Errorf("%d octets were read: want no more than %d", in.read, most)
+	}
+	want := "zero:1:1: read intent: more than 16777216 octets in all: want less to describe everything"
+	if err := CheckText([]File{{"fine", nil}, f}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v: want %s", err, want)
+	}
+	if err := CheckText([]File{{"fine", []byte("kind: limits\n")}}); err != nil {
+		t.Errorf("got %v: want nothing", err)
+	}
+}
+
+func TestNamesOutsideOfASCII(t *testing.T) {
+	_, err := ParseSwitchRef("brücke")
+	if want := `switch "brücke" contains 'ü': `; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v: want %s", err, want)
+	}
+}
+
 // What can't stand in a file that is to be read by a person.
 func TestUnreadableFile(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
-		"not UTF-8":         {"kind: network\nname: \xff\n", "intent.yaml:2:7: read intent: not UTF-8 text"},
-		"control character": {"kind: net\x00work\n", "intent.yaml:1:10: read intent: control character U+0000"},
-		"too large":         {strings.Repeat("#", MaxFileSize+1), "intent.yaml:1:1: read intent: 16777217 octets in all, more than the 16777216 that are read"},
+		"not UTF-8":         {"kind: network\nname: \xff\n", "intent.yaml:2:7: read intent: not UTF-8 text: want YAML documents"},
+		"control character": {"kind: net\x00work\n", "intent.yaml:1:10: read intent: control character U+0000: want YAML documents, which are text"},
+		"too large":         {strings.Repeat("#", MaxFileSize+1), "intent.yaml:1:1: read intent: more than 16777216 octets in all: want less to describe everything"},
+		"tab":               {"kind: network\nname: n\n\tnumber: 9\n", "intent.yaml:3:1: parse intent: a tab can't indent a line: want blanks"},
 		"nested lists":      {strings.Repeat("- ", 1000), "intent.yaml:1:33: parse intent: nested deeper than 16"},
 		"nested mappings":   {strings.Repeat("{a: ", 1000), "intent.yaml:1:65: parse intent: nested deeper than 16"},
 		"many keys":         {strings.Repeat("a: b\n", 1000), "intent.yaml:65:2: parse intent: more than 64 keys in a row"},

@@ -272,6 +272,9 @@ func (p *planner) take(request Request) error {
 		}
 		p.described[ref] = true
 	}
+	if request.Prune && len(p.described) == 0 && len(p.errs) == 0 {
+		return RequestError("there is no document to apply, and to prune would delete everything: name what is to be deleted")
+	}
 	for _, d := range request.Delete {
 		if p.described[d.Ref] {
 			return RequestError(fmt.Sprintf("%s is both to be changed and to be deleted", d.Ref))

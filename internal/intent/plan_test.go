@@ -73,6 +73,8 @@ func TestPlan(t *testing.T) {
 		{"limits twice", Request{Files: files("kind: limits\n", "kind: limits\n")},
 			`b.yaml:1:1: limits at line 1 of b.yaml: there are limits already (line 1 of a.yaml): want one document for all of them`},
 		{"nothing", Request{Files: files("# nothing\n"), Prune: true}, "there is no document to apply, and nothing to delete"},
+		{"prune without a document", Request{Delete: []Deletion{remove("network", "red", Anything)}, Prune: true},
+			"there is no document to apply, and to prune would delete everything: name what is to be deleted"},
 		{"what is not there", Request{Delete: []Deletion{remove("policy", "red", Anything)}}, `there is no policy "red"`},
 		{"both", Request{Files: files(redText), Delete: []Deletion{remove("network", "red", Anything)}}, `network "red" is both to be changed and to be deleted`},
 		{"old revision", Request{Files: files("revision: 7\n" + changed)}, `network "red" was edited from revision 7, and has revision 1 now`},

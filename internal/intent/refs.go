@@ -110,9 +110,9 @@ func checkPortName(s string) error {
 	case len(s) > MaxPortNameLen:
 		return nameError(fmt.Sprintf("is longer than %d octets, the most that OpenFlow carries", MaxPortNameLen))
 	}
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '/' {
-			return nameError("contains " + strconv.QuoteRune(rune(c)))
+	for _, r := range s {
+		if r <= ' ' || r > '~' || r == '/' {
+			return nameError("contains " + strconv.QuoteRune(r))
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func (s *source) read(file string, data []byte) (string, bool) {
 	s.size += len(data)
 	if s.size > MaxFileSize {
 		s.add(file, "")
-		s.fail(place{first, 1}, "read intent: %d octets in all, more than the %d that are read", s.size, MaxFileSize)
+		s.fail(place{first, 1}, "read intent: more than %d octets in all: want less to describe everything", MaxFileSize)
 		return "", false
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
@@ -43,12 +43,12 @@ func (s *source) read(file string, data []byte) (string, bool) {
 	for i, r := range text {
 		switch _, size := utf8.DecodeRuneInString(text[i:]); {
 		case r == utf8.RuneError && size == 1:
-			s.fail(place{line, column}, "read intent: not UTF-8 text")
+			s.fail(place{line, column}, "read intent: not UTF-8 text: want YAML documents")
 			return "", false
 		case r == '\n':
 			line, column = line+1, 0
 		case r != '\t' && (r < ' ' || r == 0x7f):
-			s.fail(place{line, column}, "read intent: control character %U", r)
+			s.fail(place{line, column}, "read intent: control character %U: want YAML documents, which are text", r)
 			return "", false
 		}
 		column++
@@ -215,6 +215,9 @@ func checkTokens(src *source, tokens token.Tokens) bool {
 	return fine
 }
 
+// tabIndents finds a tab before the first character of a line.
+var tabIndents = regexp.MustCompile(`^ *\t`)
+
 // endsInColon finds an unquoted value that ends in a colon, such as fd00::
 var endsInColon = regexp.MustCompile(`::([\s,}\]]|$)`)
 
@@ -232,7 +235,10 @@ func failSyntax(src *source, tokens token.Tokens, err error) {
 	} else {
 		message = err.Error()
 	}
-	if endsInColon.MatchString(src.line(at.line)) {
+	switch text := src.line(at.line); {
+	case tabIndents.MatchString(text):
+		message = "a tab can't indent a line: want blanks"
+	case endsInColon.MatchString(text):
 		message += ": a value that ends in a colon needs quotes"
 	}
 	src.fail(at, "parse intent: %s", message)
