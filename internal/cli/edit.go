@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -19,9 +21,10 @@ func newEditCommand(a *app) *cobra.Command {
 		Use:   "edit KIND [NAME]",
 		Short: "Edit what is asked for in an editor, and apply it",
 		Long: `Opens the document of an object in the editor that the variable VISUAL or EDITOR
-names, vi without either, and applies what is saved. If it is refused, the text
-stays in a file whose name is told.`,
-		Example: "  isat edit network blue\n  EDITOR=nano isat edit limits",
+names, vi without either, and applies what is saved. The editor may have
+arguments, quoted as for the shell. If what was saved is refused, or the editor
+fails, the text stays in a file whose name is told.`,
+		Example: "  isat edit network blue\n  EDITOR=nano isat edit limits\n  EDITOR='emacsclient -a \"\"' isat edit policy no-telnet",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return usageErrorf("%q needs a kind and a name%s", cmd.CommandPath(), seeHelp(cmd))
@@ -60,29 +63,43 @@ func (a *app) editObject(cmd *cobra.Command, o intent.Object) error {
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
-	if err == nil {
-		err = runEditor(cmd, f.Name())
-	}
-	var after []byte
-	if err == nil {
-		after, err = os.ReadFile(f.Name())
-	}
 	if err != nil {
 		os.Remove(f.Name())
 		return fmt.Errorf("edit %s: %w", o.Ref(), err)
 	}
-	if string(after) != string(before) {
-		file := api.IntentFile{Name: f.Name(), Text: string(after)}
-		if err := a.edit(cmd, "", api.IntentBody{Files: []api.IntentFile{file}}, outputText); err != nil {
-			return fmt.Errorf("%w\nyour text is in %s: mend it, and \"isat apply -f\" it", err, f.Name())
+	failed := runEditor(cmd, f.Name())
+	after, err := readFile(nil, f.Name())
+	if err = cmp.Or(failed, err); err != nil {
+		err = fmt.Errorf("edit %s: %w", o.Ref(), err)
+	}
+	if len(after.Data) == 0 || bytes.Equal(after.Data, before) {
+		os.Remove(f.Name())
+		if err == nil {
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", o.Ref(), intent.Unchanged)
 		}
-	} else if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", o.Ref(), intent.Unchanged); err != nil {
 		return err
+	}
+	if err == nil {
+		err = a.applyEdited(cmd, after)
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nyour text is in %s: mend it, and \"isat apply -f\" it", err, f.Name())
 	}
 	return os.Remove(f.Name())
 }
 
-// runEditor runs the user's editor, which may be a command with arguments.
+func (a *app) applyEdited(cmd *cobra.Command, f intent.File) error {
+	if err := intent.CheckText([]intent.File{f}); err != nil {
+		return err
+	}
+	return a.edit(cmd, "", api.IntentBody{Files: []api.IntentFile{{Name: f.Name, Text: string(f.Data)}}}, outputText)
+}
+
+// shellCharacters make a command one for the shell.
+const shellCharacters = "|&;<>()$`\\\"' \t\n*?[#~=%"
+
+// runEditor runs the user's editor, by a shell if it has arguments: they may be quoted,
+// and other programs that obey the variables do so.
 func runEditor(cmd *cobra.Command, file string) error {
 	editor := "vi"
 	for _, name := range []string{"EDITOR", "VISUAL"} {
@@ -90,11 +107,14 @@ func runEditor(cmd *cobra.Command, file string) error {
 			editor = s
 		}
 	}
-	words := append(strings.Fields(editor), file)
+	words := []string{editor, file}
+	if strings.ContainsAny(editor, shellCharacters) {
+		words = []string{"sh", "-c", editor + ` "$@"`, editor, file}
+	}
 	run := exec.CommandContext(cmd.Context(), words[0], words[1:]...)
 	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	if err := run.Run(); err != nil {
-		return fmt.Errorf("run the editor %s: %w", words[0], err)
+		return fmt.Errorf("run the editor %s: %w", editor, err)
 	}
 	return nil
 }
