@@ -37,7 +37,9 @@ type Options struct {
 // document and the documentation page.
 func New(b Backend, o Options) http.Handler {
 	mux := http.NewServeMux()
-	register(humago.New(mux, config()), b)
+	a := humago.New(mux, config())
+	a.UseMiddleware(onlyKnownQuery(a))
+	register(a, b)
 	registerDocs(mux)
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
@@ -78,6 +80,7 @@ func config() huma.Config {
 				{Name: "flows", Description: "What the switches do, and with which packets"},
 				{Name: "watch", Description: "Changes and events as they happen"},
 				{Name: "operations", Description: "What an operator may do by hand"},
+				{Name: "keeping", Description: "Saving what isat keeps"},
 			},
 		},
 		OpenAPIPath:   "/openapi",
@@ -92,5 +95,5 @@ and stations, questions about one address, and the flows of the switches.
 Metrics for Prometheus are at /metrics, on the same address (docs/metrics.md).
 
 The API listens on loopback and has no users: whoever may open a connection to it may use it. Errors are problem
-documents (RFC 9457) whose detail is one line for people. Times are RFC 3339. Lists that can be long come in pages: give
-the value of next as after to get the next page.`
+documents (RFC 9457) whose detail is one line for people. Parameters and properties that are not known are refused.
+Times are RFC 3339. Lists that can be long come in pages: give the value of next as after to get the next page.`

@@ -55,9 +55,11 @@ func TestOpenAPIDocument(t *testing.T) {
 	_, text, _ := ask(t, s, "GET", "/openapi.json", "")
 	var d struct {
 		OpenAPI string
+		Tags    []struct{ Name string }
 		Paths   map[string]map[string]struct {
 			OperationID string
 			Summary     string
+			Tags        []string
 			Parameters  []struct{ Name, Description string }
 		}
 		Components struct {
@@ -87,6 +89,17 @@ func TestOpenAPIDocument(t *testing.T) {
 				if p.Description == "" {
 					t.Errorf("path %s: parameter %s has no description", path, p.Name)
 				}
+			}
+		}
+	}
+	tags := make(map[string]bool)
+	for _, tag := range d.Tags {
+		tags[tag.Name] = true
+	}
+	for path, operations := range d.Paths {
+		for method, op := range operations {
+			if len(op.Tags) != 1 || !tags[op.Tags[0]] {
+				t.Errorf("%s %s has the tags %v: want one of those that are described, or the reference leaves it out", method, path, op.Tags)
 			}
 		}
 	}

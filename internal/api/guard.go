@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -50,6 +51,34 @@ func hostAllowed(r *http.Request, hosts []string) bool {
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	return ok && local.AddrPort().Addr().Unmap() == addr.Unmap()
+}
+
+// onlyKnownQuery refuses parameters that an operation does not have: a list would not
+// be narrowed as it is meant, and an edit not be compared with the revision.
+func onlyKnownQuery(a huma.API) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		var known []string
+		for _, p := range hc.Operation().Parameters {
+			if p.In == "query" {
+				known = append(known, p.Name)
+			}
+		}
+		u := hc.URL()
+		for _, name := range slices.Sorted(maps.Keys(u.Query())) {
+			if slices.Contains(known, name) {
+				continue
+			}
+			message := "unexpected parameter: there is none"
+			if len(known) > 0 {
+				message = "unexpected parameter: it is none of " + strings.Join(known, ", ")
+			}
+			// A failed write means that the client is gone.
+			_ = huma.WriteErr(a, hc, http.StatusUnprocessableEntity, "validation failed",
+				&huma.ErrorDetail{Location: "query." + name, Message: message})
+			return
+		}
+		next(hc)
+	}
 }
 
 func writeProblem(w http.ResponseWriter, status int, detail string) {
