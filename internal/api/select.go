@@ -27,7 +27,7 @@ func SelectBindings(list []view.Binding, f Filter) ([]view.Binding, error) {
 }
 
 // SelectStations does for stations what [SelectBindings] does for bindings.
-// The order is network name, VLAN, MAC.
+// The order is network name, VLAN, MAC, switch.
 func SelectStations(list []view.Station, f Filter) ([]view.Station, error) {
 	after, err := parseCursor(f.After)
 	if err != nil {
@@ -35,7 +35,7 @@ func SelectStations(list []view.Station, f Filter) ([]view.Station, error) {
 	}
 	m := newMatcher(f)
 	return selectSorted(list, f.Limit, after, m.station, func(s *view.Station) key {
-		return key{network: s.Network, vlan: s.VLAN, text: s.MAC}
+		return key{network: s.Network, vlan: s.VLAN, text: stationID(s)}
 	}), nil
 }
 
@@ -45,7 +45,11 @@ func BindingCursor(b view.Binding) string { return cursor(b.Network, b.VLAN, b.I
 
 // StationCursor returns the value for Filter.After that continues a list
 // behind s.
-func StationCursor(s view.Station) string { return cursor(s.Network, s.VLAN, s.MAC) }
+func StationCursor(s view.Station) string { return cursor(s.Network, s.VLAN, stationID(&s)) }
+
+// stationID tells a station from others of its network: a MAC may be behind several
+// switches.
+func stationID(s *view.Station) string { return s.MAC + "/" + s.Switch }
 
 func cursor(network string, vlan uint16, id string) string {
 	return network + "/" + strconv.Itoa(int(vlan)) + "/" + id
@@ -69,20 +73,42 @@ func (k key) compare(o key) int {
 	)
 }
 
+// Position is what a cursor says. ID is an address, or the MAC of a station and its
+// switch, with a slash between them.
+type Position struct {
+	Network string
+	VLAN    uint16
+	ID      string
+}
+
+// Position gives what After says, or nothing if it is no cursor.
+func (f Filter) Position() Position {
+	p, _ := parsePosition(f.After)
+	return p
+}
+
+func parsePosition(s string) (Position, error) {
+	parts := strings.SplitN(s, "/", 3)
+	if len(parts) != 3 {
+		return Position{}, Errorf(ErrInvalid, "read cursor %q: it is not one that a list returned as next", s)
+	}
+	vlan, err := strconv.ParseUint(parts[1], 10, 16)
+	if err != nil {
+		return Position{}, Errorf(ErrInvalid, "read cursor %q: %q is not a VLAN", s, parts[1])
+	}
+	return Position{parts[0], uint16(vlan), parts[2]}, nil
+}
+
 func parseCursor(s string) (*key, error) {
 	if s == "" {
 		return nil, nil
 	}
-	parts := strings.SplitN(s, "/", 3)
-	if len(parts) != 3 {
-		return nil, Errorf(ErrInvalid, "read cursor %q: it is not one that a list returned as next", s)
-	}
-	vlan, err := strconv.ParseUint(parts[1], 10, 16)
+	p, err := parsePosition(s)
 	if err != nil {
-		return nil, Errorf(ErrInvalid, "read cursor %q: %q is not a VLAN", s, parts[1])
+		return nil, err
 	}
-	k := &key{network: parts[0], vlan: uint16(vlan), text: parts[2]}
-	k.ip, _ = netip.ParseAddr(parts[2])
+	k := &key{network: p.Network, vlan: p.VLAN, text: p.ID}
+	k.ip, _ = netip.ParseAddr(p.ID)
 	return k, nil
 }
 
@@ -120,11 +146,13 @@ type matcher struct {
 }
 
 func newMatcher(f Filter) *matcher {
-	m := &matcher{Filter: f}
-	if f.IP != "" {
-		m.prefix, _ = parsePrefix(f.IP)
-	}
-	return m
+	return &matcher{Filter: f, prefix: f.Prefix()}
+}
+
+// Prefix gives the addresses that IP means, or an invalid prefix if it means none.
+func (f Filter) Prefix() netip.Prefix {
+	p, _ := parsePrefix(f.IP)
+	return p
 }
 
 // parsePrefix reads an address, as a prefix of its full length, or a prefix.

@@ -153,7 +153,7 @@ func TestFirstIntentHoldsSinceTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	bindings := New(Config{Table: binding.Config{Seed: testSeed}, Start: start}, in).Bindings()
+	bindings := New(Config{Table: binding.Config{Seed: testSeed}, Start: start}, in).Bindings(Choice{})
 	if len(bindings) != 1 || !bindings[0].Learned.Equal(start) {
 		t.Errorf("bindings %+v, want one that is learned at %s", bindings, start)
 	}

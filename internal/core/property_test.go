@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -440,8 +441,21 @@ func (r *randomWorld) shows() {
 	c := r.core
 	n := c.table.Len()
 	status := c.Status()
-	if len(c.Bindings()) != n.Bindings || len(c.Stations()) != n.Stations || status.Bindings != n.Bindings || status.Stations != n.Stations {
-		r.fail("shows %d bindings and %d stations, status %+v, has %+v", len(c.Bindings()), len(c.Stations()), status, n)
+	if len(c.Bindings(Choice{})) != n.Bindings || len(c.Stations(Choice{})) != n.Stations || status.Bindings != n.Bindings || status.Stations != n.Stations {
+		r.fail("shows %d bindings and %d stations, status %+v, has %+v", len(c.Bindings(Choice{})), len(c.Stations(Choice{})), status, n)
+	}
+	for _, v := range c.Switches() {
+		id, err := strconv.ParseUint(v.ID, 16, 64)
+		if err != nil {
+			r.fail("shows %q for a datapath id", v.ID)
+		}
+		flows := 0
+		for range c.wanted(c.switches[id]) {
+			flows++
+		}
+		if v.Flows != flows {
+			r.fail("shows %d flows of switch %s, wants %d", v.Flows, v.ID, flows)
+		}
 	}
 	bindings, stations := 0, 0
 	for _, p := range c.Ports() {

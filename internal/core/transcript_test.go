@@ -267,7 +267,7 @@ func (p *player) showCommand(word string, rest []string) {
 		p.tell(x.Outcome + ": " + x.Why)
 	case word == "bindings":
 		var lines []string
-		for _, b := range p.core.Bindings() {
+		for _, b := range p.core.Bindings(Choice{}) {
 			lines = append(lines, fmt.Sprintf("%s %s = %s %s %s port=%q restored=%v", b.Network, b.IP, b.MAC, b.Origin, b.State, b.Port, b.Restored))
 		}
 		p.tellSorted(lines)

@@ -44,14 +44,44 @@ func (c *Core) sortedSwitches() []*switchState {
 // Switches returns every switch, by datapath id.
 func (c *Core) Switches() []view.Switch {
 	out := []view.Switch{}
+	flows := c.flowCounts()
 	for _, sw := range c.sortedSwitches() {
 		v := c.viewSwitch(sw)
-		for range c.wanted(sw) {
-			v.Flows++
-		}
+		v.Flows = flows[sw.ID]
 		out = append(out, v)
 	}
 	return out
+}
+
+// flowCounts says of each switch how many flows wanted gives, with one look at each
+// binding for all of them, and without making the flows.
+func (c *Core) flowCounts() map[uint64]int {
+	count := make(map[uint64]int, len(c.switches))
+	everywhere := 0
+	for b := range c.table.Bindings {
+		if b.Answered() {
+			everywhere++
+		}
+		switch {
+		case b.Unwatched:
+		case b.Origin.Configured():
+			everywhere++
+		default:
+			count[b.Switch]++
+		}
+	}
+	for id, sw := range c.switches {
+		count[id] += everywhere + len(sw.base.Flows)
+		for _, b := range sw.held {
+			if b.Answered() {
+				count[id]++
+			}
+		}
+		for _, a := range sw.attachments {
+			count[id] += 2 * c.table.CountsAt(binding.Location{Switch: id, Port: a.Key}).Stations
+		}
+	}
+	return count
 }
 
 func (c *Core) viewSwitch(sw *switchState) view.Switch {
@@ -207,15 +237,6 @@ func stateName(b *binding.Binding) string {
 	return b.State.String()
 }
 
-// Bindings returns every binding, in no order.
-func (c *Core) Bindings() []view.Binding {
-	out := make([]view.Binding, 0, c.table.Len().Bindings)
-	for b := range c.table.Bindings {
-		out = append(out, c.ViewBinding(b))
-	}
-	return out
-}
-
 func (c *Core) viewStation(s *binding.Station) view.Station {
 	v := view.Station{
 		Network: c.names[s.Network], VLAN: s.VLAN, MAC: s.MAC.String(), Switch: fabric.FormatID(s.Switch),
@@ -229,15 +250,6 @@ func (c *Core) viewStation(s *binding.Station) view.Station {
 	}
 	slices.Sort(v.Bindings)
 	return v
-}
-
-// Stations returns every station, in no order.
-func (c *Core) Stations() []view.Station {
-	out := make([]view.Station, 0, c.table.Len().Stations)
-	for s := range c.table.Stations {
-		out = append(out, c.viewStation(s))
-	}
-	return out
 }
 
 // NetworkByName finds the number of a network.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
+	"github.com/isat-sdn/isat/packet"
 )
 
 // backend answers the REST API from the core.
@@ -64,16 +66,33 @@ func (b backend) Networks(ctx context.Context) (list []view.Network, err error) 
 	return list, err
 }
 
-// Bindings implements api.Backend. The API applies the filter.
-func (b backend) Bindings(ctx context.Context, _ api.Filter) (list []view.Binding, err error) {
-	err = b.d.query(ctx, func(c *core.Core) { list = c.Bindings() })
+// Bindings implements api.Backend.
+func (b backend) Bindings(ctx context.Context, f api.Filter) (list []view.Binding, err error) {
+	choice := choiceOf(f)
+	choice.After.IP, _ = netip.ParseAddr(f.Position().ID)
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Bindings(choice) })
 	return list, err
 }
 
-// Stations implements api.Backend. The API applies the filter.
-func (b backend) Stations(ctx context.Context, _ api.Filter) (list []view.Station, err error) {
-	err = b.d.query(ctx, func(c *core.Core) { list = c.Stations() })
+// Stations implements api.Backend.
+func (b backend) Stations(ctx context.Context, f api.Filter) (list []view.Station, err error) {
+	choice := choiceOf(f)
+	mac, id, _ := strings.Cut(f.Position().ID, "/")
+	choice.After.MAC, _ = packet.ParseMAC(mac)
+	choice.After.Switch, _ = strconv.ParseUint(id, 16, 64)
+	err = b.d.query(ctx, func(c *core.Core) { list = c.Stations(choice) })
 	return list, err
+}
+
+// choiceOf says what a filter means, for the API narrows what it gets once more: a switch
+// that is named otherwise than by its id has never connected, and has nothing.
+func choiceOf(f api.Filter) core.Choice {
+	choice := core.Choice{Network: f.Network, Port: f.Port, Prefix: f.Prefix(), State: f.State, Origin: f.Origin, Limit: f.Limit}
+	choice.Switch, _ = strconv.ParseUint(f.Switch, 16, 64)
+	choice.MAC, _ = packet.ParseMAC(f.MAC)
+	p := f.Position()
+	choice.After.Network, choice.After.VLAN = p.Network, p.VLAN
+	return choice
 }
 
 // Resolve implements api.Backend.

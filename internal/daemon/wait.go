@@ -78,9 +78,9 @@ func objects(c *core.Core, kind view.Kind) []view.Change {
 	case view.KindNetwork:
 		return added(kind, c.Networks())
 	case view.KindBinding:
-		return added(kind, c.Bindings())
+		return added(kind, c.Bindings(core.Choice{}))
 	default:
-		return added(kind, c.Stations())
+		return added(kind, c.Stations(core.Choice{}))
 	}
 }
 
