@@ -79,11 +79,19 @@ func newGetResource(a *app, r resource) *cobra.Command {
 			}
 			return g.watch(cmd.Context())
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), listTimeout(r.kind))
 		defer cancel()
 		return g.get(ctx, cmd.ErrOrStderr())
 	}
 	return cmd
+}
+
+// listTimeout bounds a list. Those of a million hosts come in a hundred pages.
+func listTimeout(k view.Kind) time.Duration {
+	if k == view.KindBinding || k == view.KindStation {
+		return 2 * time.Minute
+	}
+	return callTimeout
 }
 
 // addFilter gives cmd the filter flags of those names.
