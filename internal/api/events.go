@@ -59,7 +59,7 @@ func registerEvents(a huma.API, h *handlers) {
 	huma.Register(a, op, h.events)
 
 	schemas := a.OpenAPI().Components.Schemas
-	op = get("watch-events", "/v1/watch/events", "watch", "Follow what happens to addresses")
+	op = watch("watch-events", "/v1/watch/events", "Follow what happens to addresses")
 	op.Description = "A stream of server-sent events, from now on or from the past on. The data of one named event is an Event. " +
 		"As in any watch, a last one named end says why the daemon ended the stream."
 	op.Responses = eventStream(schemas.Schema(reflect.TypeFor[view.Event](), true, ""), schemas.Schema(reflect.TypeFor[End](), true, ""))

@@ -53,12 +53,20 @@ func registerWatch(a huma.API, h *handlers) {
 		objects = append(objects, schemas.Schema(t, true, ""))
 	}
 	schemas.SchemaFromRef(change.Ref).Properties["object"].OneOf = objects
-	op := get("watch", "/v1/watch/{kind}", "watch", "Follow a list")
+	op := watch("watch", "/v1/watch/{kind}", "Follow a list")
 	op.Description = "A stream of server-sent events. First every present object comes as added, then every change. " +
 		"The data of an event named change is a Change. A last event named end says why the daemon ended the stream: " +
-		"a watcher that reads too slowly is cut off and has to start again. Comments keep the connection alive."
+		"a watcher that reads too slowly is cut off and has to start again. Comments keep the connection alive. " +
+		"503 is one watcher too many: 256 may follow lists, and 256 events."
 	op.Responses = eventStream(change, end)
 	huma.Register(a, op, h.watch)
+}
+
+// watch describes an operation that is a stream, for which there may be no room.
+func watch(id, path, summary string) huma.Operation {
+	op := get(id, path, "watch", summary)
+	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
+	return op
 }
 
 // eventStream describes a stream of server-sent events with such data.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -198,12 +199,14 @@ func (b backend) Watch(ctx context.Context, kind view.Kind) (<-chan view.Change,
 	d := b.d
 	var r *reader[view.Change]
 	var present []view.Change
+	var full error
 	err := d.query(ctx, func(c *core.Core) {
-		present = objects(c, kind)
-		r = d.changes.add(func(change *view.Change) bool { return change.Kind == kind })
-		c.Watch(true)
+		if r, full = d.changes.add(func(change *view.Change) bool { return change.Kind == kind }); full == nil {
+			present = objects(c, kind)
+			c.Watch(true)
+		}
 	})
-	if err != nil {
+	if err = cmp.Or(err, full); err != nil {
 		return nil, fmt.Errorf("watch %s: %w", kind, err)
 	}
 	return d.changes.follow(ctx, r, present), nil

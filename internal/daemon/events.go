@@ -86,15 +86,15 @@ func (b backend) Events(ctx context.Context) (list []view.Event, err error) {
 func (b backend) WatchEvents(ctx context.Context, f api.EventFilter) (past []view.Event, next <-chan view.Event, err error) {
 	d := b.d
 	var r *reader[view.Event]
+	var full error
 	err = d.query(ctx, func(*core.Core) {
 		past = d.history.events()
-		r = d.happened.add(f.Matcher())
-		if f.Routine() {
+		if r, full = d.happened.add(f.Matcher()); full == nil && f.Routine() {
 			d.routine.Add(1)
 			context.AfterFunc(ctx, func() { d.routine.Add(-1) })
 		}
 	})
-	if err != nil {
+	if err = cmp.Or(err, full); err != nil {
 		return nil, nil, fmt.Errorf("watch events: %w", err)
 	}
 	return past, d.happened.follow(ctx, r, nil), nil

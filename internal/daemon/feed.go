@@ -4,17 +4,24 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	"github.com/isat-sdn/isat/internal/api"
 )
 
 // readerQueue is how much may wait for a reader. One that is further behind is cut
 // off: it asks again, and gets the present state.
 const readerQueue = 4096
 
+// maxReaders is how many may follow a feed: what waits for one takes up to a megabyte,
+// and each is told on the loop.
+const maxReaders = 256
+
 // feed spreads what happens to whoever follows it.
 type feed[T any] struct {
-	mu  sync.Mutex
-	all map[*reader[T]]struct{}
-	cut atomic.Uint64 // readers that did not keep up
+	mu      sync.Mutex
+	all     map[*reader[T]]struct{}
+	cut     atomic.Uint64 // readers that did not keep up
+	refused atomic.Uint64 // readers for whom there was no room
 }
 
 // reader is somebody who follows a feed.
@@ -24,16 +31,20 @@ type reader[T any] struct {
 }
 
 // add is called on the loop, so that a reader that is told the present state misses
-// nothing.
-func (f *feed[T]) add(wants func(*T) bool) *reader[T] {
+// nothing. It is an error if there are too many.
+func (f *feed[T]) add(wants func(*T) bool) (*reader[T], error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.all) >= maxReaders {
+		f.refused.Add(1)
+		return nil, api.Errorf(api.ErrBusy, "%d watchers follow already, and more are refused: end one", len(f.all))
+	}
 	if f.all == nil {
 		f.all = make(map[*reader[T]]struct{})
 	}
 	r := &reader[T]{wants, make(chan T, readerQueue)}
 	f.all[r] = struct{}{}
-	return r
+	return r, nil
 }
 
 func (f *feed[T]) remove(r *reader[T]) {

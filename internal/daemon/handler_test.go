@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"errors"
 	"hash/maphash"
 	"io"
 	"log/slog"
 	"testing"
 
+	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/intent"
@@ -128,11 +130,38 @@ func ofKind(kind view.Kind) func(*view.Change) bool {
 	return func(c *view.Change) bool { return c.Kind == kind }
 }
 
+// follower adds a reader for whom there is room.
+func follower(t *testing.T, d *daemon, kind view.Kind) *reader[view.Change] {
+	t.Helper()
+	r, err := d.changes.add(ofKind(kind))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Readers beyond the limit are refused, until one of the others ends.
+func TestReadersAreLimited(t *testing.T) {
+	d, _ := idle(t)
+	first := follower(t, d, view.KindStation)
+	for range maxReaders - 1 {
+		follower(t, d, view.KindStation)
+	}
+	if _, err := d.changes.add(ofKind(view.KindStation)); !errors.Is(err, api.ErrBusy) || d.changes.refused.Load() != 1 {
+		t.Errorf("one too many: %v, and %d are counted as refused", err, d.changes.refused.Load())
+	}
+	d.changes.remove(first)
+	follower(t, d, view.KindStation)
+	if n := d.changes.readers(); n != maxReaders {
+		t.Errorf("%d readers, want %d", n, maxReaders)
+	}
+}
+
 // A reader that does not keep up is cut off; the others go on.
 func TestSlowReaderIsCutOff(t *testing.T) {
 	d, _ := idle(t)
-	slow, fast := d.changes.add(ofKind(view.KindStation)), d.changes.add(ofKind(view.KindStation))
-	other := d.changes.add(ofKind(view.KindBinding))
+	slow, fast := follower(t, d, view.KindStation), follower(t, d, view.KindStation)
+	other := follower(t, d, view.KindBinding)
 	change := []core.Change{{Type: view.Added, Station: &view.Station{}}}
 	for range readerQueue + 1 {
 		d.tellChanges(change)
@@ -162,7 +191,7 @@ func TestWatchersByKind(t *testing.T) {
 	d, _ := idle(t)
 	byKind := make(map[view.Kind]*reader[view.Change])
 	for _, kind := range view.Kinds {
-		byKind[kind] = d.changes.add(ofKind(kind))
+		byKind[kind] = follower(t, d, kind)
 	}
 	know(d, 1)
 	for b := range d.table.Bindings {

@@ -58,6 +58,8 @@ func (d *daemon) counters() []view.Metric {
 			"questions that a session answered from the binding table without asking the core", d.sessions.answers()),
 		view.Count("isat_watchers_cut_off_total", "watchers-cut-off", "watchers that were cut off because they did not keep up",
 			d.changes.cut.Load()+d.happened.cut.Load()),
+		view.Count("isat_watchers_refused_total", "watchers-refused", "watchers that were refused because there were too many",
+			d.changes.refused.Load()+d.happened.refused.Load()),
 		view.Count("isat_kept_changes_written_total", "kept-written", "changes of bindings that were written to the data directory", kept.Written),
 		view.Count("isat_kept_changes_dropped_total", "kept-dropped", "changes of bindings that were not written because too many waited", kept.Dropped),
 		view.Count("isat_kept_failures_total", "kept-failed", "times that the data directory could not be written", kept.Failed),
