@@ -59,7 +59,19 @@ func saveBackup(ctx context.Context, c *client.Client, w io.Writer) error {
 	return err
 }
 
+// saveBackupFile puts a backup in the place of a file, be it one that a link leads to. A
+// device would be gone.
 func saveBackupFile(ctx context.Context, c *client.Client, name string) (size int64, err error) {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	switch there, err := os.Lstat(name); {
+	case err != nil || there.Mode().IsRegular():
+	case there.IsDir():
+		return 0, fmt.Errorf("back up: %s is a directory: name a file in it", name)
+	default:
+		return 0, fmt.Errorf("back up: %s is no file: write to it with \"isat backup -\"", name)
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
 		return 0, fmt.Errorf("back up: %w", err)

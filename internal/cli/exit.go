@@ -71,6 +71,17 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageErrorf("%s%s%s", err, hint, seeHelp(cmd))
 }
 
+// noEmptyFlags refuses flags without a value, as a variable leaves them that is not set:
+// without the flag nothing is kept, or more is meant.
+func noEmptyFlags(cmd *cobra.Command, _ []string) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = usageErrorf("--%s is empty: give a value, or leave it out", f.Name)
+		}
+	})
+	return err
+}
+
 func seeHelp(cmd *cobra.Command) string {
 	return fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")
 }

@@ -64,6 +64,7 @@ or make a network to try it on ("isat lab").`,
 		SilenceUsage:  true,
 	})
 	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = noEmptyFlags
 	root.PersistentFlags().StringVar(&a.api, "api", defaultAPI(), "`URL` of the REST API; the variable ISAT_API sets it too")
 	root.PersistentFlags().Lookup("api").DefValue = client.DefaultURL
 	root.AddGroup(

@@ -202,10 +202,26 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
+	to := &destination{Writer: w}
+	_, err = io.Copy(to, resp.Body)
+	switch {
+	case to.err != nil:
+		return fmt.Errorf("back up: %w", to.err)
+	case err != nil:
 		return c.transportError(ctx, err)
 	}
 	return nil
+}
+
+// destination tells why it could not be written from why what is written could not be read.
+type destination struct {
+	io.Writer
+	err error
+}
+
+func (d *destination) Write(b []byte) (n int, err error) {
+	n, d.err = d.Writer.Write(b)
+	return n, d.err
 }
 
 // Documents returns the documents of the intent, of one kind and name unless
