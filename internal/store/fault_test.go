@@ -241,6 +241,41 @@ func TestHalfMade(t *testing.T) {
 	}
 }
 
+// What is written to a directory that was removed, or replaced, would be gone: it is
+// refused, and can be saved.
+func TestRemovedWhileUsed(t *testing.T) {
+	base := t.TempDir()
+	dir, away := filepath.Join(base, "data"), filepath.Join(base, "away")
+	s := open(t, dir)
+	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("red")})
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := func(what string) {
+		t.Helper()
+		_, err := s.Commit(t.Context(), []Edit{{Kind: "network", Name: "blue", Text: text("blue")}})
+		if err == nil || !strings.Contains(err.Error(), "was removed while isat uses it: save it with \"isat backup\"") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	move(dir, away)
+	lost("removed")
+	open(t, dir).Close()
+	lost("replaced")
+	if err := restore(t, backup(t, s), filepath.Join(base, "saved")); err != nil {
+		t.Error(err)
+	}
+	move(dir, filepath.Join(base, "other"))
+	move(away, dir)
+	move(filepath.Join(dir, etcdName), away)
+	lost("etcd removed")
+	move(away, filepath.Join(dir, etcdName))
+	commit(t, s, Edit{Kind: "network", Name: "green", Text: text("green")})
+}
+
 // mount makes a file system in memory, for root only.
 func mount(t *testing.T, options string) string {
 	t.Helper()

@@ -105,7 +105,7 @@ func (s *Store) Commit(ctx context.Context, edits []Edit) (revision int64, err e
 	if err != nil {
 		return 0, fmt.Errorf("change the intent: %w", err)
 	}
-	if err := room(s.dir.path, s.dir.database(), size); err != nil {
+	if err := s.dir.writable(size); err != nil {
 		return 0, fmt.Errorf("change the intent: %w", err)
 	}
 	ifs, then, otherwise := operations(edits)

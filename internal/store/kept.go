@@ -246,7 +246,7 @@ func (s *Store) writeBatch(ctx context.Context, changes []binding.Kept) error {
 		ops[i] = clientv3.OpPut(key, string(appendBinding(buffer[:0], c)))
 		size += bindingSize
 	}
-	if err := room(s.dir.path, s.dir.database(), size); err != nil {
+	if err := s.dir.writable(size); err != nil {
 		return err
 	}
 	err = e.do(ctx, func(ctx context.Context, c *clientv3.Client) error {

@@ -19,6 +19,28 @@ const (
 	ahead = 16 << 20
 )
 
+// writable says whether size bytes may be written, and are found again: the files of a
+// directory that was removed stay writable for whoever has them open, and are gone with him.
+func (d *directory) writable(size int) error {
+	held, err := d.lock.Stat()
+	if err != nil {
+		return fmt.Errorf("look for room in %s: %w", d.path, err)
+	}
+	there, err := os.Stat(d.join(lockName))
+	if err == nil && os.SameFile(held, there) {
+		_, err = os.Stat(d.database())
+	} else if err == nil {
+		err = os.ErrNotExist
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("write to %s: what was there was removed while isat uses it: save it with \"isat backup\", and restore it", d.path)
+	}
+	if err != nil {
+		return fmt.Errorf("look for room: %w", err)
+	}
+	return room(d.path, d.database(), size)
+}
+
 // room says whether size bytes may be written, and takes the blocks for them.
 func room(dir, database string, size int) error {
 	var fs unix.Statfs_t
