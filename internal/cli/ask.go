@@ -195,30 +195,26 @@ happen to a request for it now and why. Nothing is sent.`,
 		if err != nil {
 			return err
 		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
-		defer cancel()
-		list, err := c.Explain(ctx, t)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			return fmt.Errorf("no network may hold %s: name one with --network", t.IP)
-		}
-		switch output.value {
-		case outputJSON:
-			return printJSON(cmd.OutOrStdout(), list)
-		case outputYAML:
-			return printYAML(cmd.OutOrStdout(), list)
-		}
-		names, err := loadSwitchNames(ctx, c)
-		if err != nil {
-			return err
-		}
-		return printExplanations(cmd.OutOrStdout(), list, names)
+		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
+			list, err := c.Explain(ctx, t)
+			if err != nil {
+				return err
+			}
+			if len(list) == 0 {
+				return fmt.Errorf("no network may hold %s: name one with --network", t.IP)
+			}
+			switch output.value {
+			case outputJSON:
+				return printJSON(cmd.OutOrStdout(), list)
+			case outputYAML:
+				return printYAML(cmd.OutOrStdout(), list)
+			}
+			names, err := loadSwitchNames(ctx, c)
+			if err != nil {
+				return err
+			}
+			return printExplanations(cmd.OutOrStdout(), list, names)
+		})
 	}
 	return cmd
 }

@@ -74,22 +74,18 @@ is asked and heard again) is not remembered; "isat watch" shows it as it happens
 	a.addEventFlags(cmd, &q)
 	output := addOutput(cmd, outputLines, outputJSON)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
-		defer cancel()
-		list, err := c.Events(ctx, q)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 && output.value == outputLines {
-			_, err := fmt.Fprintln(cmd.ErrOrStderr(), "no events")
-			return err
-		}
-		p := newEventPrinter(c, cmd.OutOrStdout(), output)
-		return p.print(ctx, list...)
+		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
+			list, err := c.Events(ctx, q)
+			if err != nil {
+				return err
+			}
+			if len(list) == 0 && output.value == outputLines {
+				_, err := fmt.Fprintln(cmd.ErrOrStderr(), "no events")
+				return err
+			}
+			p := newEventPrinter(c, cmd.OutOrStdout(), output)
+			return p.print(ctx, list...)
+		})
 	}
 	return cmd
 }

@@ -76,21 +76,17 @@ func newScopeCommand(a *app, cmd *cobra.Command, do scopeFunc, say func(n int) s
 		if err != nil {
 			return err
 		}
-		c, err := a.client()
-		if err != nil {
+		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
+			n, err := do(c, ctx, s)
+			if err != nil {
+				return err
+			}
+			if output.value == outputJSON {
+				return printJSON(cmd.OutOrStdout(), api.Meant{Bindings: n})
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), say(n))
 			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
-		defer cancel()
-		n, err := do(c, ctx, s)
-		if err != nil {
-			return err
-		}
-		if output.value == outputJSON {
-			return printJSON(cmd.OutOrStdout(), api.Meant{Bindings: n})
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), say(n))
-		return err
+		})
 	}
 	return cmd
 }

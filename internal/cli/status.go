@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isat-sdn/isat/internal/client"
 	"github.com/isat-sdn/isat/internal/view"
 )
 
@@ -22,23 +23,19 @@ func newStatusCommand(a *app) *cobra.Command {
 	}
 	output := addOutput(cmd, outputTable, outputWide, outputJSON, outputYAML)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
-		defer cancel()
-		s, err := c.Status(ctx)
-		if err != nil {
-			return err
-		}
-		switch output.value {
-		case outputJSON:
-			return printJSON(cmd.OutOrStdout(), s)
-		case outputYAML:
-			return printYAML(cmd.OutOrStdout(), s)
-		}
-		return printStatus(cmd.OutOrStdout(), s, output.value == outputWide)
+		return a.ask(cmd, func(ctx context.Context, c *client.Client) error {
+			s, err := c.Status(ctx)
+			if err != nil {
+				return err
+			}
+			switch output.value {
+			case outputJSON:
+				return printJSON(cmd.OutOrStdout(), s)
+			case outputYAML:
+				return printYAML(cmd.OutOrStdout(), s)
+			}
+			return printStatus(cmd.OutOrStdout(), s, output.value == outputWide)
+		})
 	}
 	return cmd
 }
