@@ -52,7 +52,7 @@ func newAsked(ctx context.Context, config Config, s *store.Store) (a *asked, err
 	a = &asked{log: config.Log, file: config.IntentFile, turn: make(chan struct{}, 1)}
 	switch {
 	case a.file != "":
-		a.current, err = readIntent(a.file)
+		a.current, _, err = readIntent(a.file)
 		return a, err
 	case s == nil:
 		a.keeper, a.volatile, a.current = &memory{}, true, intent.Default()
@@ -72,17 +72,18 @@ func newAsked(ctx context.Context, config Config, s *store.Store) (a *asked, err
 	return a, err
 }
 
-func readIntent(file string) (*intent.Intent, error) {
-	in, err := os.Open(file)
+func readIntent(name string) (*intent.Intent, intent.File, error) {
+	in, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read intent: %w", err)
+		return nil, intent.File{}, fmt.Errorf("read intent: %w", err)
 	}
 	defer in.Close()
-	f, err := intent.Read(file, in)
+	f, err := intent.Read(name, in)
 	if err != nil {
-		return nil, err
+		return nil, f, err
 	}
-	return intent.ParseWith(f.Name, f.Data, pipeline.NewPolicyChecker().Check)
+	read, err := intent.ParseWith(f.Name, f.Data, pipeline.NewPolicyChecker().Check)
+	return read, f, err
 }
 
 // take waits for the turn, which give ends.
@@ -97,15 +98,21 @@ func (a *asked) take(ctx context.Context) error {
 
 func (a *asked) give() { <-a.turn }
 
-// reload reads the file again.
+// reload reads the file again. One without a document, as a full disk or a slip in an
+// editor leaves it, does not take everything away.
 func (a *asked) reload(ctx context.Context, t teller) (*intent.Intent, error) {
 	if err := a.take(ctx); err != nil {
 		return nil, err
 	}
 	defer a.give()
-	want, err := readIntent(a.file)
+	want, f, err := readIntent(a.file)
 	if err != nil {
 		return nil, err
+	}
+	if none := intent.Default().YAML(); bytes.Equal(want.YAML(), none) && !bytes.Equal(a.current.YAML(), none) {
+		if described, err := intent.Refs([]intent.File{f}); err != nil || len(described) == 0 {
+			return nil, fmt.Errorf("read intent: %s has no document: to ask for nothing, describe the network %q", a.file, intent.DefaultName)
+		}
 	}
 	return want, a.tell(ctx, t, want)
 }

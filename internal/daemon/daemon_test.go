@@ -253,6 +253,15 @@ func TestReload(t *testing.T) {
 	if status, err := r.Status(t.Context()); err != nil || status.Intent != file {
 		t.Errorf("status: %+v, %v", status, err)
 	}
+	write("# nothing\n")
+	reload()
+	waitFor(t, "the refusal", func() bool { return r.log.contains("has no document: to ask for nothing, describe the network") })
+	if got := networks(r); got != "default red" {
+		t.Errorf("networks after an empty file: %s", got)
+	}
+	write("kind: network\nname: default\n")
+	reload()
+	waitFor(t, "nothing to be asked for", func() bool { return networks(r) == "default" })
 }
 
 // SIGHUP without an intent file is no accident.
