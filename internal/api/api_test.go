@@ -8,10 +8,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -151,6 +154,24 @@ func TestBindingFilters(t *testing.T) {
 	}
 }
 
+// documented says whether the document of the API has a status of an operation, if it
+// has the operation.
+func documented(method, path string, status int) bool {
+	path, _, _ = strings.Cut(path, "?")
+	for template, item := range api.Document().Paths {
+		match := regexp.MustCompile("^" + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(template, "[^/]+") + "$")
+		op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "DELETE": item.Delete}[method]
+		if op == nil || !match.MatchString(path) {
+			continue
+		}
+		if op.Responses[strconv.Itoa(status)] != nil || op.Responses["default"] != nil {
+			return true
+		}
+		return false
+	}
+	return true
+}
+
 func TestErrorsAreProblemDocumentsOfOneLine(t *testing.T) {
 	shared := apitest.New(time.Now())
 	shared.SwitchList[1].Name = "s1"
@@ -231,6 +252,9 @@ func TestErrorsAreProblemDocumentsOfOneLine(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &p); err != nil {
 			t.Errorf("%s %s: %v in %s", c.method, c.path, err, body)
 			continue
+		}
+		if !documented(c.method, c.path, status) {
+			t.Errorf("%s %s: the document of the API does not say that it may answer %d", c.method, c.path, status)
 		}
 		if status != c.status || p.Detail != c.detail || header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s %s: got %d %q (%s), want %d %q", c.method, c.path, status, p.Detail, header.Get("Content-Type"), c.status, c.detail)

@@ -98,7 +98,7 @@ func register(a huma.API, b Backend) {
 func get(id, path, tag, summary string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: []string{tag},
-		Errors: []int{http.StatusBadRequest, http.StatusNotFound},
+		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict},
 	}
 }
 
@@ -112,7 +112,7 @@ func post(id, path, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, Description: description,
 		Tags: []string{"addresses"}, MaxBodyBytes: maxBody,
-		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable},
+		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable},
 	}
 }
 
