@@ -55,9 +55,10 @@ type Backend interface {
 	// the errors of [intent.NewPlan], an intent that can't be edited is ErrConflict.
 	EditIntent(ctx context.Context, r intent.Request, dryRun bool) (IntentEdited, error)
 	// Watch returns first the present objects of the kind as added, then the
-	// changes. The channel is closed when the watcher is too slow or ctx
-	// ends.
-	Watch(ctx context.Context, k view.Kind) (<-chan view.Change, error)
+	// changes. The API narrows both, so a backend is free to leave out present
+	// objects that the filter does not let pass. The channel is closed when the
+	// watcher is too slow or ctx ends.
+	Watch(ctx context.Context, k view.Kind, f Filter) (<-chan view.Change, error)
 	// Events returns the events that are remembered, oldest first.
 	Events(ctx context.Context) ([]view.Event, error)
 	// WatchEvents is Events, and then those that happen and match the filter.

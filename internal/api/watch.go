@@ -90,7 +90,7 @@ func (h *handlers) watch(ctx context.Context, p *watchParams) (*huma.StreamRespo
 		return nil, problem(err)
 	}
 	// The subscription ends with the request, also if the body is never run.
-	changes, err := h.backend.Watch(ctx, view.Kind(p.Kind))
+	changes, err := h.backend.Watch(ctx, view.Kind(p.Kind), f)
 	if err != nil {
 		return nil, problem(err)
 	}

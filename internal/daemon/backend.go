@@ -195,14 +195,14 @@ func (b backend) EditIntent(ctx context.Context, r intent.Request, dryRun bool) 
 }
 
 // Watch implements api.Backend.
-func (b backend) Watch(ctx context.Context, kind view.Kind) (<-chan view.Change, error) {
+func (b backend) Watch(ctx context.Context, kind view.Kind, f api.Filter) (<-chan view.Change, error) {
 	d := b.d
 	var r *reader[view.Change]
 	var present []view.Change
 	var full error
 	err := d.query(ctx, func(c *core.Core) {
 		if r, full = d.changes.add(func(change *view.Change) bool { return change.Kind == kind }); full == nil {
-			present = objects(c, kind)
+			present = objects(c, kind, choiceOf(f))
 			c.Watch(true)
 		}
 	})

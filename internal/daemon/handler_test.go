@@ -212,7 +212,7 @@ func TestWatchersByKind(t *testing.T) {
 		}
 	}
 	for _, kind := range view.Kinds {
-		for _, c := range objects(d.core, kind) {
+		for _, c := range objects(d.core, kind, core.Choice{}) {
 			if c.Kind != kind || c.Type != view.Added {
 				t.Errorf("%s: %+v", kind, c)
 			}

@@ -95,6 +95,16 @@ func TestListsAreChosenAsTheAPIDoes(t *testing.T) {
 	})
 }
 
+// A watch begins with what the filter lets pass, and the loop shows no more than that.
+func TestWatchBeginsWithWhatIsChosen(t *testing.T) {
+	c := populated(t)
+	all := objects(c, view.KindBinding, core.Choice{})
+	some := objects(c, view.KindBinding, choiceOf(api.Filter{Network: "blue", State: "static"}))
+	if len(all) < 100 || len(some) != 1 || some[0].Object.(view.Binding).IP != "10.0.0.250" {
+		t.Errorf("of %d bindings, those chosen: %+v", len(all), some)
+	}
+}
+
 func compareLists[T view.Binding | view.Station](t *rapid.T, f api.Filter, all []T,
 	chosen func(context.Context, api.Filter) ([]T, error), narrow func([]T, api.Filter) ([]T, error)) {
 	got, err := chosen(t.Context(), f)

@@ -68,8 +68,9 @@ func shown(c *core.Core, change core.Change) view.Change {
 	}
 }
 
-// objects lists what is there of a kind, as if it had just been added.
-func objects(c *core.Core, kind view.Kind) []view.Change {
+// objects lists what is there of a kind, as if it had just been added. Of bindings and
+// stations, of which there may be many, only those that are chosen.
+func objects(c *core.Core, kind view.Kind, choice core.Choice) []view.Change {
 	switch kind {
 	case view.KindSwitch:
 		return added(kind, c.Switches())
@@ -78,9 +79,9 @@ func objects(c *core.Core, kind view.Kind) []view.Change {
 	case view.KindNetwork:
 		return added(kind, c.Networks())
 	case view.KindBinding:
-		return added(kind, c.Bindings(core.Choice{}))
+		return added(kind, c.Bindings(choice))
 	default:
-		return added(kind, c.Stations(core.Choice{}))
+		return added(kind, c.Stations(choice))
 	}
 }
 

@@ -215,7 +215,7 @@ func (b *Backend) Explain(_ context.Context, t api.Target) ([]view.Explanation, 
 }
 
 // Watch sends the objects of the kind, then what Publish is called with.
-func (b *Backend) Watch(ctx context.Context, k view.Kind) (<-chan view.Change, error) {
+func (b *Backend) Watch(ctx context.Context, k view.Kind, _ api.Filter) (<-chan view.Change, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.Err != nil {
