@@ -15,6 +15,16 @@ func (p *ListParams) filter() Filter {
 	return Filter{Network: p.Network, Switch: p.Switch, Port: p.Port, MAC: p.MAC, IP: p.IP}
 }
 
+// checkListed is check for a list of what is there now. What happened may be of a port
+// that is gone, or that comes.
+func (h *handlers) checkListed(ctx context.Context, f Filter) (Filter, error) {
+	f, err := h.check(ctx, f)
+	if err == nil && f.Port != "" {
+		_, err = h.switchesWith(ctx, f.Port, f.Switch)
+	}
+	return f, err
+}
+
 // check turns what the user wrote into what [Filter] promises. What does not
 // exist is an error, so that a typing error is not taken for an empty list.
 func (h *handlers) check(ctx context.Context, f Filter) (Filter, error) {

@@ -87,24 +87,33 @@ func (h *handlers) scope(ctx context.Context, b ScopeBody) (s Scope, err error) 
 
 // switchOfPort finds the switch of a port, which may be named already.
 func (h *handlers) switchOfPort(ctx context.Context, port, sw string) (string, error) {
+	found, err := h.switchesWith(ctx, port, sw)
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) > 1:
+		return "", Errorf(ErrConflict, "port %q is on %d switches, %s: name the one that is meant", port, len(found), strings.Join(found, ", "))
+	}
+	return found[0], nil
+}
+
+// switchesWith finds the switches, one if it is named already, that have a port of that
+// name, or for which the intent names one. That there is none is an error.
+func (h *handlers) switchesWith(ctx context.Context, port, sw string) (found []string, err error) {
 	ports, err := h.backend.Ports(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var found []string
 	for _, p := range ports {
 		if p.Name == port && is(sw, p.Switch) {
 			found = append(found, p.Switch)
 		}
 	}
-	found = slices.Compact(found)
 	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return "", Errorf(ErrConflict, "port %q is on %d switches, %s: name the one that is meant", port, len(found), strings.Join(found, ", "))
+	case len(found) > 0:
+		return slices.Compact(found), nil
 	case sw != "":
-		return "", Errorf(ErrNotFound, "switch %s has no port %q: the ports are in \"isat get ports\"", sw, port)
+		return nil, Errorf(ErrNotFound, "switch %s has no port %q: the ports are in \"isat get ports\"", sw, port)
 	}
-	return "", Errorf(ErrNotFound, "no switch has a port %q: the ports are in \"isat get ports\"", port)
+	return nil, Errorf(ErrNotFound, "no switch has a port %q: the ports are in \"isat get ports\"", port)
 }

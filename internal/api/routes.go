@@ -193,7 +193,7 @@ func listPage[T any](
 	sel func([]T, Filter) ([]T, error),
 	cursorOf func(T) string,
 ) (*output[Page[T]], error) {
-	f, err := h.check(ctx, f)
+	f, err := h.checkListed(ctx, f)
 	if err != nil {
 		return nil, problem(err)
 	}

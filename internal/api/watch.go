@@ -85,7 +85,7 @@ func (h *handlers) watch(ctx context.Context, p *watchParams) (*huma.StreamRespo
 	if view.Kind(p.Kind) != view.KindBinding && (f.State != "" || f.Origin != "") {
 		return nil, problem(Errorf(ErrInvalid, "state and origin are of bindings, and not of %s", p.Kind))
 	}
-	f, err := h.check(ctx, f)
+	f, err := h.checkListed(ctx, f)
 	if err != nil {
 		return nil, problem(err)
 	}
