@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -54,9 +55,20 @@ func report(w io.Writer, err error) int {
 }
 
 // flagError turns an error of the flag parser into one line with the nearest
-// flag that exists.
+// flag that exists, or with what its value is to be.
 func flagError(cmd *cobra.Command, err error) error {
 	hint := ""
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		var number *strconv.NumError
+		switch isNumber := errors.As(err, &number); {
+		case e.GetFlag().Value.Type() == "duration":
+			return usageErrorf("--%s %q is not a time such as 90s, 10m or 2h%s", e.GetFlag().Name, e.GetValue(), seeHelp(cmd))
+		case isNumber && errors.Is(number, strconv.ErrRange):
+			return usageErrorf("--%s %s is out of range%s", e.GetFlag().Name, e.GetValue(), seeHelp(cmd))
+		case isNumber:
+			return usageErrorf("--%s %q is not a whole number from 0%s", e.GetFlag().Name, e.GetValue(), seeHelp(cmd))
+		}
+	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() == "" {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
