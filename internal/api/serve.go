@@ -10,6 +10,11 @@ import (
 	"time"
 )
 
+// answerTimeout is how long an answer may take, and a client that does not read it: an
+// intent of the largest size is minutes on a slow machine. Streams have a limit of their
+// own for each write.
+const answerTimeout = 5 * time.Minute
+
 // shutdownGrace is what requests under way get to finish when the daemon ends.
 const shutdownGrace = 2 * time.Second
 
@@ -35,6 +40,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		Handler:           h,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}

@@ -3,11 +3,15 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -154,6 +158,55 @@ func TestServeEndsCleanlyAndEndsWatches(t *testing.T) {
 		t.Fatal("serve does not end")
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// pipes is a listener to which there is one connection.
+type pipes struct {
+	conns chan net.Conn
+	net.Listener
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, ok := <-p.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A client that does not read its answer is given up.
+func TestAnswersEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		p := pipes{conns: make(chan net.Conn, 1)}
+		p.conns <- far
+		gaveUp := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() {
+			served <- api.Serve(ctx, p, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				page := make([]byte, 1<<20)
+				_, err := w.Write(page)
+				gaveUp <- err
+			}))
+		}()
+		if _, err := io.WriteString(near, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := <-gaveUp; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the answer ended with %v", err)
+		}
+		if took := time.Since(began); took > time.Hour {
+			t.Errorf("it took %v", took)
+		}
+		near.Close()
+		close(p.conns)
+		cancel()
+		<-served
+	})
 }
 
 func TestServeReportsABrokenListener(t *testing.T) {
