@@ -53,6 +53,31 @@ const maxFrame = 65536 + 18
 //
 // so that "in arp|nd" is all resolution traffic the host receives. An empty filter takes all.
 func (l *Lab) Capture(host, filter string) (*Capture, error) {
+	return l.capture(host, filter, nil)
+}
+
+// ownFrames lets a packet socket receive what the host sends, and what is for its MAC alone.
+var ownFrames = []unix.SockFilter{
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: skfAdOff + skfAdPktType},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.PACKET_HOST, Jt: 1},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.PACKET_OUTGOING, Jf: 1},
+	{Code: unix.BPF_RET | unix.BPF_K, K: maxFrame},
+	{Code: unix.BPF_RET | unix.BPF_K},
+}
+
+// Where a filter finds the type of a packet (linux/filter.h).
+const (
+	skfAdOff     = 1<<32 - 0x1000
+	skfAdPktType = 4
+)
+
+// CaptureOwn is Capture of what the host sends, and of what it receives for its own MAC. The
+// kernel sorts out the rest, so that a flood to everybody keeps no reader busy.
+func (l *Lab) CaptureOwn(host, filter string) (*Capture, error) {
+	return l.capture(host, filter, ownFrames)
+}
+
+func (l *Lab) capture(host, filter string, program []unix.SockFilter) (*Capture, error) {
 	match, err := parseFilter(filter)
 	if err != nil {
 		return nil, err
@@ -62,7 +87,7 @@ func (l *Lab) Capture(host, filter string) (*Capture, error) {
 	}
 	fd := -1
 	err = inNamespace(namespaceName(l.Name(), host), func() (err error) {
-		fd, err = captureSocket(hostLink)
+		fd, err = captureSocket(hostLink, program)
 		return err
 	})
 	if err != nil {
@@ -98,8 +123,9 @@ func htons(v uint16) uint16 {
 	return binary.NativeEndian.Uint16(b[:])
 }
 
-// captureSocket opens a packet(7) socket bound to one interface of the current namespace.
-func captureSocket(link string) (fd int, err error) {
+// captureSocket opens a packet(7) socket bound to one interface of the current namespace, for what
+// a program of the kernel's lets pass, or all.
+func captureSocket(link string, program []unix.SockFilter) (fd int, err error) {
 	ifi, err := net.InterfaceByName(link)
 	if err != nil {
 		return -1, err
@@ -122,6 +148,12 @@ func captureSocket(link string) (fd int, err error) {
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
 		return fd, fmt.Errorf("timestamps: %w", err)
+	}
+	if len(program) > 0 {
+		if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+			&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}); err != nil {
+			return fd, fmt.Errorf("filter: %w", err)
+		}
 	}
 	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: ifi.Index}); err != nil {
 		return fd, fmt.Errorf("bind to %s: %w", link, err)
@@ -294,10 +326,11 @@ func (c *Capture) Close() error {
 	return err
 }
 
-// sender is a packet socket for putting frames on a host's link.
-type sender struct{ fd int }
+// Sender is a packet socket for putting frames on a link.
+type Sender struct{ fd int }
 
-func newSender(link string) (*sender, error) {
+// NewSender opens a sender on a link of the current namespace.
+func NewSender(link string) (*Sender, error) {
 	ifi, err := net.InterfaceByName(link)
 	if err != nil {
 		return nil, err
@@ -310,10 +343,20 @@ func newSender(link string) (*sender, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("bind to %s: %w", link, err)
 	}
-	return &sender{fd: fd}, nil
+	return &Sender{fd: fd}, nil
 }
 
-func (s *sender) close() { unix.Close(s.fd) }
+// Close ends the sender.
+func (s *Sender) Close() error { return unix.Close(s.fd) }
+
+// Send puts one whole Ethernet frame on the link.
+func (s *Sender) Send(frame []byte) error {
+	for {
+		if _, err := unix.Write(s.fd, frame); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
 
 // Send puts one whole Ethernet frame on the host's link, as if the host had sent it.
 func (l *Lab) Send(host string, frame []byte) error {
@@ -328,7 +371,7 @@ func (l *Lab) Send(host string, frame []byte) error {
 			return fmt.Errorf("lab %s has no host %q", l.state.Name, host)
 		}
 		err := inNamespace(namespaceName(l.state.Name, host), func() (err error) {
-			s, err = newSender(hostLink)
+			s, err = NewSender(hostLink)
 			return err
 		})
 		if err != nil {
@@ -336,14 +379,8 @@ func (l *Lab) Send(host string, frame []byte) error {
 		}
 		l.senders[host] = s
 	}
-	for {
-		_, err := unix.Write(s.fd, frame)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			return fmt.Errorf("send from %s: %w", host, err)
-		default:
-			return nil
-		}
+	if err := s.Send(frame); err != nil {
+		return fmt.Errorf("send from %s: %w", host, err)
 	}
+	return nil
 }

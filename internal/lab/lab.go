@@ -57,7 +57,7 @@ type Lab struct {
 	state   *state
 	helpers map[string]closer // by name, those that are part of this process
 	closers map[closer]bool   // captures, which would keep namespaces alive
-	senders map[string]*sender
+	senders map[string]*Sender
 	down    bool
 }
 
@@ -108,7 +108,7 @@ func newLab(opts Options, s *state) *Lab {
 	return &Lab{
 		opts: opts, dir: dir, state: s,
 		ovs:     ovs{dir: dir, namespace: namespaceName(s.Name, SwitchNamespace)},
-		closers: map[closer]bool{}, senders: map[string]*sender{}, helpers: map[string]closer{},
+		closers: map[closer]bool{}, senders: map[string]*Sender{}, helpers: map[string]closer{},
 	}
 }
 
@@ -299,7 +299,7 @@ func (l *Lab) release() bool {
 		_ = c.Close()
 	}
 	for _, s := range senders {
-		s.close()
+		_ = s.Close()
 	}
 	return true
 }

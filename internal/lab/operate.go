@@ -183,7 +183,7 @@ func (l *Lab) RemoveHost(ctx context.Context, name string) error {
 // even if somebody still holds the namespace.
 func (l *Lab) dropHost(ctx context.Context, name string) error {
 	if s := l.senders[name]; s != nil {
-		s.close()
+		_ = s.Close()
 		delete(l.senders, name)
 	}
 	_, err := l.ovs.vsctl(ctx, "--if-exists", "del-port", name)

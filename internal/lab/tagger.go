@@ -36,7 +36,7 @@ func newTagger(link string, ids []uint16) (_ *tagger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := captureSocket(link)
+	fd, err := captureSocket(link, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -122,6 +122,42 @@ func TestCapture(t *testing.T) {
 	}
 }
 
+// CaptureOwn sees what the host sends and what is for its MAC, and not what is for
+// everybody.
+func TestCaptureOwn(t *testing.T) {
+	Require(t)
+	t.Parallel()
+	l := up(t, builtin(t, "vlan"), Options{Base: t.TempDir(), Name: "t-own"})
+	settle(t, l)
+	host, err := l.Host("v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := l.Capture("v2", "in broadcast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := l.CaptureOwn("v2", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ping(t, l, "v1", "10.1.0.3") // begins with a question to everybody
+	if _, err := all.Wait(testContext(t), func(f []Frame) bool { return len(f) > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	ping(t, l, "v1", "10.1.0.3") // what comes of it is captured after the question
+	// The requests of both pings and their replies.
+	frames, err := own.Wait(testContext(t), func(f []Frame) bool { return len(f) >= 4 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range frames {
+		if !f.Out && packet.MAC(f.Data[:6]) != host.MAC {
+			t.Errorf("captured a frame to %v: %x", packet.MAC(f.Data[:6]), f.Data)
+		}
+	}
+}
+
 // A controller in the machine's namespace is reached through the relay, be it part of the process
 // or a process, and its end is noticed.
 func TestController(t *testing.T) {
