@@ -167,16 +167,26 @@ func (r *Report) Write(w io.Writer) error {
 		float64(r.Memory.Empty)/1e6, float64(r.Memory.Known)/1e6, float64(r.Memory.Asked)/1e6, worst/1e6,
 		goal(worst <= GoalMemory, "≤ %.0f MB more", GoalMemory/1e6))
 	fmt.Fprintf(t, "flows per binding\t%g in bindings on each switch, %g in owners on all together\t%s\n", r.BindingFlows, r.OwnerFlows,
-		goal(r.BindingFlows == 1 && r.OwnerFlows == 1, "%.0f each", 1))
+		goal(r.BindingFlows == 1 && r.OwnerFlows == 1, "1 each"))
 	fmt.Fprintf(t, "learned\t%.0f hosts/s, each on %d switches\t\n", r.LearnedPerSecond, r.Switches)
 	ratio := r.Change.Changing.PerSecond / r.Change.Still.PerSecond
 	fmt.Fprintf(t, "while %.0f bindings/s change\t%s instead of %s, %v, one more of which learns: %.2f\t%s\n", r.Change.PerSecond,
 		r.Change.Changing.rate(), r.Change.Still.rate(), r.Change.Case, ratio, goal(ratio >= GoalChangeRatio, "≥ %.2f", GoalChangeRatio))
-	low, high := slices.Min(r.Spins), slices.Max(r.Spins)
-	fmt.Fprintf(t, "noise\tthe same computation took %v to %v: the machine itself differs by %.0f %%\t\n",
-		low.Round(time.Microsecond), high.Round(time.Microsecond), 100*float64(high-low)/float64(low))
+	fmt.Fprintf(t, "noise\t%s\t\n", noise(r.Spins))
 	t.Flush()
-	for line := range strings.Lines(b.String()) {
+	return writeTrimmed(w, b.String())
+}
+
+// noise says how far the times of the same computation differ.
+func noise(spins []time.Duration) string {
+	low, high := slices.Min(spins), slices.Max(spins)
+	return fmt.Sprintf("the same computation took %v to %v: the machine itself differs by %.0f %%",
+		low.Round(time.Microsecond), high.Round(time.Microsecond), 100*float64(high-low)/float64(low))
+}
+
+// writeTrimmed writes text without the blanks at the ends of a table's lines.
+func writeTrimmed(w io.Writer, text string) error {
+	for line := range strings.Lines(text) {
 		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
 			return err
 		}
@@ -190,8 +200,8 @@ func (c *Controller) rate() string {
 
 func micros(d time.Duration) string { return fmt.Sprintf("%.1f µs", float64(d)/1e3) }
 
-func goal(reached bool, format string, v float64) string {
-	text := fmt.Sprintf(format, v)
+func goal(reached bool, format string, v ...any) string {
+	text := fmt.Sprintf(format, v...)
 	if reached {
 		return text
 	}

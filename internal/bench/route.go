@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"runtime"
 	"strings"
 
+	"github.com/isat-sdn/isat/bench/peers"
 	"github.com/isat-sdn/isat/internal/lab"
 )
 
@@ -44,7 +44,7 @@ func (c RouteConfig) fresh() int { return warmUp + 2*c.Addresses + c.Moves }
 func (c RouteConfig) Check() error {
 	known := c.Only == ""
 	var names []string
-	for _, kind := range systemKinds() {
+	for _, kind := range routers() {
 		known = known || kind.name == c.Only
 		names = append(names, kind.name)
 	}
@@ -66,18 +66,12 @@ func Route(ctx context.Context, config RouteConfig) (report *RouteReport, err er
 	if err := config.Check(); err != nil {
 		return nil, err
 	}
-	if len(config.Program) == 0 {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find isat's own program: %w", err)
-		}
-		config.Program = []string{self}
+	if config.Program, err = programOr(config.Program); err != nil {
+		return nil, err
 	}
-	if config.Progress == nil {
-		config.Progress = func(string) {}
-	}
+	config.Progress = orSilent(config.Progress)
 	var kinds []systemKind
-	for _, kind := range systemKinds() {
+	for _, kind := range routers() {
 		if config.Only != "" && kind.name != config.Only {
 			continue
 		}
@@ -87,14 +81,10 @@ func Route(ctx context.Context, config RouteConfig) (report *RouteReport, err er
 		kinds = append(kinds, kind)
 	}
 	m := &routeRun{config: config}
-	defer func() { err = errors.Join(err, m.stop()) }()
-	for _, kind := range kinds {
-		config.Progress("bringing " + kind.name + " up")
-		r, err := bringUp(ctx, kind, config)
-		if err != nil {
-			return nil, err
-		}
-		m.systems = append(m.systems, r)
+	defer func() { err = errors.Join(err, stopAll(m.systems)) }()
+	s := setup{name: "bench", topology: peers.Topology, intent: peers.Intent, fresh: config.fresh(), base: config.Base, program: config.Program}
+	if m.systems, err = bringAllUp(ctx, kinds, s, config.Progress); err != nil {
+		return nil, err
 	}
 	return m.measure(ctx)
 }
@@ -102,16 +92,8 @@ func Route(ctx context.Context, config RouteConfig) (report *RouteReport, err er
 // routeRun is the state of a measurement of routers.
 type routeRun struct {
 	config  RouteConfig
-	systems []*routed
+	systems []*measured
 	report  *RouteReport
-}
-
-func (m *routeRun) stop() error {
-	var errs []error
-	for _, r := range m.systems {
-		errs = append(errs, r.stop())
-	}
-	return errors.Join(errs...)
 }
 
 // measure measures systems that are up.
@@ -189,7 +171,7 @@ func (m *routeRun) family(ctx context.Context, f int) error {
 }
 
 // turns gives total items to every system, in turns of perTurn.
-func (m *routeRun) turns(total, perTurn int, run func(r *routed, system, n int) error) error {
+func (m *routeRun) turns(total, perTurn int, run func(r *measured, system, n int) error) error {
 	for done, turn := 0, 0; done < total; turn++ {
 		n := min(perTurn, total-done)
 		m.report.Spins = append(m.report.Spins, spin())
@@ -215,7 +197,7 @@ func (m *routeRun) first(ctx context.Context, f int) error {
 		return err
 	}
 	asked := make([][]netip.Addr, len(m.systems))
-	err = m.turns(m.config.Addresses, addressesPerTurn, func(r *routed, system, n int) error {
+	err = m.turns(m.config.Addresses, addressesPerTurn, func(r *measured, system, n int) error {
 		targets, err := r.pools[f].take(n)
 		if err != nil {
 			return err
@@ -237,7 +219,7 @@ func (m *routeRun) first(ctx context.Context, f int) error {
 		report.Flows = after[i] - before[i]
 		report.FlowsPerBinding = float64(report.Flows) / float64(m.config.Addresses)
 	}
-	return m.turns(m.config.Addresses, addressesPerTurn, func(r *routed, system, n int) error {
+	return m.turns(m.config.Addresses, addressesPerTurn, func(r *measured, system, n int) error {
 		outcomes, err := r.mover.probe(ctx, asked[system][:n], 1)
 		m.report.Systems[system].Families[f].Known.add(outcomes)
 		asked[system] = asked[system][n:]
@@ -259,7 +241,7 @@ func (m *routeRun) countFlows(ctx context.Context) ([]int, error) {
 
 // bursts sends several packets back to back to each of many fresh addresses.
 func (m *routeRun) bursts(ctx context.Context, f int) error {
-	return m.turns(m.config.Addresses, addressesPerTurn, func(r *routed, system, n int) error {
+	return m.turns(m.config.Addresses, addressesPerTurn, func(r *measured, system, n int) error {
 		targets, err := r.pools[f].take(n)
 		if err != nil {
 			return err
@@ -272,7 +254,7 @@ func (m *routeRun) bursts(ctx context.Context, f int) error {
 
 // moves moves fresh addresses from one host to another.
 func (m *routeRun) moves(ctx context.Context, f int) error {
-	return m.turns(m.config.Moves, movesPerTurn, func(r *routed, system, n int) error {
+	return m.turns(m.config.Moves, movesPerTurn, func(r *measured, system, n int) error {
 		p := r.pools[f]
 		targets, err := p.take(n)
 		if err != nil {

@@ -21,16 +21,34 @@ const (
 	lossTimeout = 3 * time.Second
 )
 
-// prober sends echo requests from a host of a lab through its router, and finds
-// the replies.
+// prober sends echo requests from a host of a lab, and finds the replies.
 type prober struct {
-	lab    *lab.Lab
-	host   string
-	mac    packet.MAC // of the host
-	router packet.MAC
-	ip4    netip.Addr // of the host
-	ip6    netip.Addr
-	id     uint16 // of the last requests
+	lab      *lab.Lab
+	host     string
+	mac      packet.MAC // of the host
+	nextHop  packet.MAC // the router, or the target itself
+	replyTTL uint8      // that a right reply has
+	spacing  time.Duration
+	ip4      netip.Addr // of the host
+	ip6      netip.Addr
+	id       uint16 // of the last requests
+}
+
+// newProber is a prober that has yet to be told its next hop, a router.
+func newProber(l *lab.Lab, name string) (*prober, error) {
+	host, err := l.Host(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &prober{lab: l, host: name, mac: host.MAC, replyTTL: routedTTL, spacing: probeSpacing}
+	for _, prefix := range host.Addresses {
+		if a := prefix.Addr(); a.Is4() {
+			p.ip4 = a
+		} else {
+			p.ip6 = a
+		}
+	}
+	return p, nil
 }
 
 // outcome is what became of the echo requests to one address.
@@ -60,26 +78,30 @@ func (o *outcome) roundTrips() (list []time.Duration) {
 	return list
 }
 
-func (p *prober) request(target netip.Addr, seq int) []byte {
-	source := p.ip4
+// source is the host's own address of another one's family.
+func (p *prober) source(target netip.Addr) netip.Addr {
 	if target.Is6() {
-		source = p.ip6
+		return p.ip6
 	}
-	return echo{dstMAC: p.router, srcMAC: p.mac, src: source, dst: target, ttl: hostTTL, id: p.id, seq: uint16(seq)}.appendTo(nil)
+	return p.ip4
+}
+
+func (p *prober) request(target netip.Addr, seq int) []byte {
+	return echo{dstMAC: p.nextHop, srcMAC: p.mac, src: p.source(target), dst: target, ttl: hostTTL, id: p.id, seq: uint16(seq)}.appendTo(nil)
 }
 
 // probe sends n requests to each address, back to back, one address after the
 // other, and waits for the replies. Both times are the kernel's, on the host's
-// link, so that what this process does is in none of them. A reply that was not
-// routed exactly once, or comes twice, is an error.
+// link, so that what this process does is in none of them. A reply with another
+// TTL than it should have, or one that comes twice, is an error.
 func (p *prober) probe(ctx context.Context, targets []netip.Addr, n int) ([]outcome, error) {
-	capture, err := p.lab.Capture(p.host, "icmp|icmp6")
+	capture, err := p.lab.CaptureOwn(p.host, "icmp|icmp6")
 	if err != nil {
 		return nil, err
 	}
 	defer capture.Close()
 	p.id++
-	tick := time.NewTicker(probeSpacing)
+	tick := time.NewTicker(p.spacing)
 	defer tick.Stop()
 	frames := make([][]byte, n)
 	for i, target := range targets {
@@ -114,10 +136,22 @@ func (p *prober) collect(ctx context.Context, capture *lab.Capture, targets []ne
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if dropped, err := capture.Dropped(); err != nil || dropped > 0 {
-		return nil, errors.Join(fmt.Errorf("the capture on %s dropped %d frames", p.host, dropped), err)
+	if err := whole(capture, p.host); err != nil {
+		return nil, err
 	}
 	return p.match(frames, targets, n)
+}
+
+// whole says what a capture misses.
+func whole(capture *lab.Capture, host string) error {
+	dropped, err := capture.Dropped()
+	if err != nil {
+		return err
+	}
+	if dropped > 0 {
+		return fmt.Errorf("the capture on %s dropped %d frames", host, dropped)
+	}
+	return nil
 }
 
 func (p *prober) countReplies(frames []lab.Frame) (n int) {
@@ -154,8 +188,8 @@ func (p *prober) match(frames []lab.Frame, targets []netip.Addr, n int) ([]outco
 		switch {
 		case !e.reply:
 			o.sent[e.seq] = f.Time
-		case e.ttl != routedTTL:
-			return nil, fmt.Errorf("the reply of %v has TTL %d: it was not routed once, for which it would have %d", remote, e.ttl, routedTTL)
+		case e.ttl != p.replyTTL:
+			return nil, fmt.Errorf("the reply of %v has TTL %d instead of %d: its way was another one", remote, e.ttl, p.replyTTL)
 		case !o.got[e.seq].IsZero():
 			return nil, fmt.Errorf("%v answered packet %d twice", remote, e.seq+1)
 		default:

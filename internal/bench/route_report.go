@@ -51,6 +51,7 @@ type Echoes struct {
 type Times struct {
 	P50     time.Duration   `json:"p50Nanoseconds"`
 	P99     time.Duration   `json:"p99Nanoseconds"`
+	Max     time.Duration   `json:"maxNanoseconds"`
 	Missing int             `json:"missing,omitempty"` // did not happen in time
 	Samples []time.Duration `json:"samplesNanoseconds"`
 }
@@ -79,7 +80,7 @@ func (t *Times) finish() {
 	}
 	values := slices.Sorted(slices.Values(t.Samples))
 	quantile := func(percent int) time.Duration { return values[(len(values)*percent+99)/100-1] }
-	t.P50, t.P99 = quantile(50), quantile(99)
+	t.P50, t.P99, t.Max = quantile(50), quantile(99), quantile(100)
 }
 
 // value is a quantile for the report: not a number if nothing was measured.
@@ -109,12 +110,10 @@ type routeLine struct {
 	what  string
 	value func(*FamilyReport) float64 // not a number if there is none
 	text  func(float64) string
-	goal  func(isat, peer float64) (reached bool, text string) // nil for none
+	goal  func(isat, peer float64) string // nil for none
 }
 
 func (r *RouteReport) lines() []routeLine {
-	ms := func(v float64) string { return fmt.Sprintf("%.2f ms", v/float64(time.Millisecond)) }
-	count := func(v float64) string { return fmt.Sprintf("%g", v) }
 	mean := func(v float64) string { return fmt.Sprintf("%.2f", v) }
 	p50 := func(t func(*FamilyReport) *Times) func(*FamilyReport) float64 {
 		return func(f *FamilyReport) float64 { return t(f).value(t(f).P50) }
@@ -125,21 +124,21 @@ func (r *RouteReport) lines() []routeLine {
 	first := func(f *FamilyReport) *Times { return &f.First.Times }
 	known := func(f *FamilyReport) *Times { return &f.Known.Times }
 	move := func(f *FamilyReport) *Times { return &f.Move }
-	none := func(isat, _ float64) (bool, string) { return isat == 0, "none" }
-	faster := func(isat, peer float64) (bool, string) {
-		return isat <= GoalFirstRatio*peer, fmt.Sprintf("≤ %.2f", GoalFirstRatio)
+	none := func(isat, _ float64) string { return goal(isat == 0, "none") }
+	faster := func(isat, peer float64) string {
+		return goal(isat <= GoalFirstRatio*peer, "≤ %.2f", GoalFirstRatio)
 	}
 	return []routeLine{
-		{"first ping, p50", p50(first), ms, faster},
-		{"first ping, p99", p99(first), ms, nil},
-		{fmt.Sprintf("first ping, lost of %d", r.Addresses), func(f *FamilyReport) float64 { return float64(f.First.Lost) }, count, none},
+		{"first ping, p50", p50(first), millis, faster},
+		{"first ping, p99", p99(first), millis, nil},
+		{fmt.Sprintf("first ping, lost of %d", r.Addresses), func(f *FamilyReport) float64 { return float64(f.First.Lost) }, plain, none},
 		{fmt.Sprintf("first %d back to back, lost of %d", burst, burst*r.Addresses),
-			func(f *FamilyReport) float64 { return float64(f.Burst.Lost) }, count, none},
-		{"ping to a known host, p50", p50(known), ms, nil},
+			func(f *FamilyReport) float64 { return float64(f.Burst.Lost) }, plain, none},
+		{"ping to a known host, p50", p50(known), millis, nil},
 		{"flows per binding", func(f *FamilyReport) float64 { return f.FlowsPerBinding }, mean, nil},
-		{"announcement to new MAC, p50", p50(move), ms, nil},
-		{"announcement to new MAC, p99", p99(move), ms, nil},
-		{fmt.Sprintf("not moved within %v, of %d", moveTimeout, r.Moves), func(f *FamilyReport) float64 { return float64(f.Move.Missing) }, count, none},
+		{"announcement to new MAC, p50", p50(move), millis, nil},
+		{"announcement to new MAC, p99", p99(move), millis, nil},
+		{fmt.Sprintf("not moved within %v, of %d", moveTimeout, r.Moves), func(f *FamilyReport) float64 { return float64(f.Move.Missing) }, plain, none},
 	}
 }
 
@@ -152,15 +151,8 @@ func (r *RouteReport) Write(w io.Writer) error {
 		fmt.Fprintln(&b)
 		r.writeFamily(&b, f)
 	}
-	low, high := slices.Min(r.Spins), slices.Max(r.Spins)
-	fmt.Fprintf(&b, "\nnoise: the same computation took %v to %v: the machine itself differs by %.0f %%\n",
-		low.Round(time.Microsecond), high.Round(time.Microsecond), 100*float64(high-low)/float64(low))
-	for line := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
-			return err
-		}
-	}
-	return nil
+	fmt.Fprintf(&b, "\nnoise: %s\n", noise(r.Spins))
+	return writeTrimmed(w, b.String())
 }
 
 // writeFamily prints one address family: a column for each system, and if there
@@ -179,11 +171,7 @@ func (r *RouteReport) writeFamily(w io.Writer, f int) {
 	for _, m := range r.lines() {
 		fmt.Fprint(t, m.what)
 		for i := range r.Systems {
-			text := "-"
-			if v := m.value(&r.Systems[i].Families[f]); !math.IsNaN(v) {
-				text = m.text(v)
-			}
-			fmt.Fprintf(t, "\t%s", text)
+			fmt.Fprintf(t, "\t%s", orNone(m.value(&r.Systems[i].Families[f]), m.text))
 		}
 		if compare {
 			isat, peer := m.value(&r.Systems[0].Families[f]), m.value(&r.Systems[1].Families[f])
@@ -192,6 +180,18 @@ func (r *RouteReport) writeFamily(w io.Writer, f int) {
 		fmt.Fprintln(t, "\t")
 	}
 	t.Flush()
+}
+
+func millis(v float64) string { return fmt.Sprintf("%.2f ms", v/float64(time.Millisecond)) }
+
+func plain(v float64) string { return fmt.Sprintf("%g", v) }
+
+// orNone prints a value, or that there is none.
+func orNone(v float64, text func(float64) string) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return text(v)
 }
 
 func ratio(isat, peer float64) string {
@@ -205,9 +205,5 @@ func (m routeLine) judge(isat, peer float64) string {
 	if m.goal == nil {
 		return ""
 	}
-	reached, text := m.goal(isat, peer)
-	if reached {
-		return text
-	}
-	return text + " MISSED"
+	return m.goal(isat, peer)
 }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,39 +18,51 @@ import (
 	"github.com/isat-sdn/isat/internal/lab"
 )
 
-// The members of the topology (bench/peers/topology.yaml).
+// The members of the topologies (bench/peers/topology.yaml, bench/peers/flood/topology.yaml).
 const (
-	routedSwitch = "s1"
-	sourceHost   = "a1"
-	ownerHost    = "b1" // has the addresses that are asked for
-	otherHost    = "b2" // gets those that move
+	labSwitch  = "s1"
+	sourceHost = "a1"
+	ownerHost  = "b1" // has the addresses that are asked for
+	otherHost  = "b2" // gets those that move
 )
 
-// routed is a system whose router is measured, in a lab of its own.
-type routed struct {
+// measured is a system that is measured, in a lab of its own.
+type measured struct {
 	name    string // as the report calls it
 	version string
 	lab     *lab.Lab
-	end     func() error // ends what does not end with the lab; may be nil
+	isat    *controller  // nil for a peer
 	alive   func() error // says which part of the system has ended
 	mover   *mover       // and prober
 	pools   []*pool      // of each family
+}
+
+// setup is what systems that are measured side by side have in common.
+type setup struct {
+	name     string   // that those of the labs begin with
+	topology string   // file of bench/peers
+	intent   string   // likewise, for isat
+	fresh    int      // addresses of each family that nobody has spoken to yet
+	base     string   // directory of labs
+	program  []string // that runs isat
 }
 
 // systemKind is how a system is brought up.
 type systemKind struct {
 	name  string
 	check func() error // why it can't be brought up here
-	// start makes the switch of the lab, which has no controller, a router, and
-	// returns when it is told so. It need not be one yet.
-	start func(ctx context.Context, r *routed, config RouteConfig) error
+	// start makes the switch of the lab, which has no controller, what it is to be,
+	// and returns when it is told so. It need not be it yet.
+	start func(ctx context.Context, r *measured, s setup) error
+	// settle waits until it is, and the hosts know each other.
+	settle func(ctx context.Context, r *measured) error
 }
 
-// systemKinds are the systems that are measured side by side, isat first.
-func systemKinds() []systemKind {
+// routers are the systems of Route, isat first.
+func routers() []systemKind {
 	return []systemKind{
-		{name: "isat", check: func() error { return nil }, start: startRoutedIsat},
-		{name: "OVN", check: checkOVN, start: startOVN},
+		{name: "isat", check: func() error { return nil }, start: startIsatInLab, settle: settleRouter},
+		{name: "OVN", check: checkOVN, start: startOVN, settle: settleRouter},
 	}
 }
 
@@ -68,11 +79,16 @@ const firstFresh = 1 << 8
 
 // at is the n-th address, with the length of its prefix.
 func (p *pool) at(n int) netip.Prefix {
-	b := p.prefix.Masked().Addr().AsSlice()
+	return netip.PrefixFrom(beyond(p.prefix.Masked().Addr(), firstFresh+uint32(n)), p.prefix.Bits())
+}
+
+// beyond is the n-th address behind another one, as far as the last 32 bits go.
+func beyond(a netip.Addr, n uint32) netip.Addr {
+	b := a.AsSlice()
 	tail := b[len(b)-4:]
-	binary.BigEndian.PutUint32(tail, binary.BigEndian.Uint32(tail)+uint32(firstFresh+n))
-	addr, _ := netip.AddrFromSlice(b) // it has the length of an address
-	return netip.PrefixFrom(addr, p.prefix.Bits())
+	be.PutUint32(tail, be.Uint32(tail)+n)
+	a, _ = netip.AddrFromSlice(b) // it has the length of an address
+	return a
 }
 
 // take deals n addresses.
@@ -88,14 +104,14 @@ func (p *pool) take(n int) ([]netip.Addr, error) {
 	return list, nil
 }
 
-// routedTopology is the topology with fresh addresses on the host that owns them.
-// It also returns the pools that deal them, one for each family.
-func routedTopology(fresh int) (t lab.Topology, pools []*pool, err error) {
-	text, err := peers.Read(peers.Topology)
+// topologyWith is a topology with fresh addresses on the host that owns them. It
+// also returns the pools that deal them, one for each family.
+func topologyWith(fresh int, file string) (t lab.Topology, pools []*pool, err error) {
+	text, err := peers.Read(file)
 	if err != nil {
 		return t, nil, err
 	}
-	if t, err = lab.Parse(peers.Topology, text); err != nil {
+	if t, err = lab.Parse(file, text); err != nil {
 		return t, nil, err
 	}
 	for i := range t.Hosts {
@@ -115,15 +131,16 @@ func routedTopology(fresh int) (t lab.Topology, pools []*pool, err error) {
 	return t, pools, nil
 }
 
-// bringUp brings a system up in a lab of its own, and waits until its router
-// routes. On an error nothing is left.
-func bringUp(ctx context.Context, kind systemKind, config RouteConfig) (r *routed, err error) {
-	topology, pools, err := routedTopology(config.fresh())
+// bringUp brings a system up in a lab of its own, and waits until it is what it is
+// to be. On an error nothing is left.
+func bringUp(ctx context.Context, kind systemKind, s setup) (r *measured, err error) {
+	topology, pools, err := topologyWith(s.fresh, s.topology)
 	if err != nil {
 		return nil, err
 	}
-	r = &routed{name: kind.name, pools: pools}
-	if r.lab, err = lab.Up(ctx, topology, lab.Options{Base: config.Base, Name: "bench-" + strings.ToLower(kind.name)}); err != nil {
+	r = &measured{name: kind.name, pools: pools}
+	name := s.name + "-" + strings.ToLower(strings.ReplaceAll(kind.name, " ", "-"))
+	if r.lab, err = lab.Up(ctx, topology, lab.Options{Base: s.base, Name: name}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -131,85 +148,107 @@ func bringUp(ctx context.Context, kind systemKind, config RouteConfig) (r *route
 			err = errors.Join(fmt.Errorf("%s: %w", kind.name, err), r.stop())
 		}
 	}()
-	if err := kind.start(ctx, r, config); err != nil {
+	if err := kind.start(ctx, r, s); err != nil {
 		return nil, err
 	}
-	if err := r.settle(ctx); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := kind.settle(waiting, r); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // stop ends the system and its lab.
-func (r *routed) stop() error {
+func (r *measured) stop() error {
 	var err error
-	if r.end != nil {
-		err = r.end()
+	if r.isat != nil {
+		err = r.isat.stop()
 	}
 	return errors.Join(err, r.lab.Down())
 }
 
-// settle waits until the router routes to both hosts behind it, and finds its MAC.
-func (r *routed) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
+// bringAllUp brings systems up. Those that are up are returned on an error, too.
+func bringAllUp(ctx context.Context, kinds []systemKind, s setup, progress func(string)) (systems []*measured, err error) {
+	for _, kind := range kinds {
+		progress("bringing " + kind.name + " up")
+		r, err := bringUp(ctx, kind, s)
+		if err != nil {
+			return systems, err
+		}
+		systems = append(systems, r)
+	}
+	return systems, nil
+}
+
+func stopAll(systems []*measured) error {
+	var errs []error
+	for _, r := range systems {
+		errs = append(errs, r.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// settleRouter waits until the router routes to both hosts behind it, and finds its MAC.
+func settleRouter(ctx context.Context, r *measured) error {
 	capture, err := r.lab.Capture(sourceHost, "out icmp")
 	if err != nil {
 		return err
 	}
 	defer capture.Close()
-	source, err := r.lab.Host(sourceHost)
+	for _, name := range []string{ownerHost, otherHost} {
+		if err := r.pingOwn(ctx, sourceHost, name); err != nil {
+			return err
+		}
+	}
+	p, err := newProber(r.lab, sourceHost)
 	if err != nil {
 		return err
+	}
+	for _, f := range capture.Frames() {
+		if e, ok := parseEcho(f.Data); ok {
+			p.nextHop = e.dstMAC
+		}
 	}
 	other, err := r.lab.Host(otherHost)
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{ownerHost, otherHost} {
-		host, err := r.lab.Host(name)
-		if err != nil {
+	r.mover = &mover{prober: p, from: ownerHost, to: otherHost, toMAC: other.MAC}
+	return nil
+}
+
+// pingOwn pings from one host the addresses that another one is known by, until it
+// answers.
+func (r *measured) pingOwn(ctx context.Context, from, to string) error {
+	host, err := r.lab.Host(to)
+	if err != nil {
+		return err
+	}
+	for _, prefix := range host.Addresses[:len(r.pools)] { // what follows is fresh
+		if err := r.pingUntilAnswered(ctx, from, prefix.Addr()); err != nil {
 			return err
 		}
-		for _, prefix := range host.Addresses[:len(other.Addresses)] {
-			if err := r.pingUntilAnswered(ctx, prefix.Addr()); err != nil {
-				return err
-			}
-		}
 	}
-	p := &prober{lab: r.lab, host: sourceHost, mac: source.MAC}
-	for _, prefix := range source.Addresses {
-		if a := prefix.Addr(); a.Is4() {
-			p.ip4 = a
-		} else {
-			p.ip6 = a
-		}
-	}
-	for _, f := range capture.Frames() {
-		if e, ok := parseEcho(f.Data); ok {
-			p.router = e.dstMAC
-		}
-	}
-	r.mover = &mover{prober: p, from: ownerHost, to: otherHost, toMAC: other.MAC}
 	return nil
 }
 
 // pingUntilAnswered pings as people do, and so makes the kernels of both hosts
 // know their gateways, and the system the hosts.
-func (r *routed) pingUntilAnswered(ctx context.Context, target netip.Addr) error {
-	return lab.WaitFor(ctx, "an answer of "+target.String()+" through the router", func() (bool, error) {
-		_, code, err := r.lab.Exec(ctx, sourceHost, "ping", "-c", "1", "-W", "1", target.String())
+func (r *measured) pingUntilAnswered(ctx context.Context, from string, target netip.Addr) error {
+	return lab.WaitFor(ctx, "an answer of "+target.String()+" to "+from, func() (bool, error) {
+		_, code, err := r.lab.Exec(ctx, from, "ping", "-c", "1", "-W", "1", target.String())
 		return code == 0, err
 	})
 }
 
 // flows counts the flows of the switch, when their number has stopped changing.
-func (r *routed) flows(ctx context.Context) (n int, err error) {
+func (r *measured) flows(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	last, since := -1, time.Now()
 	err = lab.WaitFor(ctx, "the number of flows to stay", func() (bool, error) {
-		out, err := r.lab.Ofctl("dump-aggregate", routedSwitch)
+		out, err := r.lab.Ofctl("dump-aggregate", labSwitch)
 		if err != nil {
 			return false, err
 		}
@@ -236,10 +275,10 @@ func aggregateFlows(out string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(rest))
 }
 
-// startRoutedIsat runs isat in the namespace of the switch, as on a machine
-// whose switch has a controller of its own.
-func startRoutedIsat(ctx context.Context, r *routed, config RouteConfig) error {
-	text, err := peers.Read(peers.Intent)
+// startIsatInLab runs isat in the namespace of the switch, as on a machine whose
+// switch has a controller of its own.
+func startIsatInLab(ctx context.Context, r *measured, s setup) error {
+	text, err := peers.Read(s.intent)
 	if err != nil {
 		return err
 	}
@@ -247,26 +286,24 @@ func startRoutedIsat(ctx context.Context, r *routed, config RouteConfig) error {
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return err
 	}
-	args := append(config.Program[:len(config.Program):len(config.Program)], "run", "--intent", file)
-	cmd, err := r.lab.Command(ctx, routedSwitch, append(args, isatFlags()...)...)
+	args := append(s.program[:len(s.program):len(s.program)], "run", "--intent", file)
+	cmd, err := r.lab.Command(ctx, labSwitch, append(args, isatFlags()...)...)
 	if err != nil {
 		return err
 	}
-	control, err := followIsat(asChild(cmd))
-	if err != nil {
+	if r.isat, err = followIsat(asChild(cmd)); err != nil {
 		return err
 	}
-	r.end = control.stop
 	r.alive = func() error {
 		select {
-		case <-control.ended:
+		case <-r.isat.ended:
 			return errors.New("isat run has ended")
 		default:
 			return nil
 		}
 	}
-	_, err = r.lab.Vsctl("set-controller", routedSwitch, "tcp:"+control.address,
-		"--", "set", "controller", routedSwitch, "connection_mode=out-of-band")
+	_, err = r.lab.Vsctl("set-controller", labSwitch, "tcp:"+r.isat.address,
+		"--", "set", "controller", labSwitch, "connection_mode=out-of-band")
 	return err
 }
 
@@ -288,12 +325,12 @@ func checkOVN() error {
 }
 
 // startOVN runs the script that people run by hand.
-func startOVN(ctx context.Context, r *routed, _ RouteConfig) error {
+func startOVN(ctx context.Context, r *measured, _ setup) error {
 	script, err := peers.Read(peers.OVN)
 	if err != nil {
 		return err
 	}
-	out, code, err := r.lab.Exec(ctx, routedSwitch, "bash", "-c", string(script))
+	out, code, err := r.lab.Exec(ctx, labSwitch, "bash", "-c", string(script))
 	if err != nil {
 		return err
 	}
@@ -301,7 +338,7 @@ func startOVN(ctx context.Context, r *routed, _ RouteConfig) error {
 		return fmt.Errorf("bring up: exit code %d: %s", code, strings.TrimSpace(out))
 	}
 	r.alive = func() error { return daemonsAlive(r.lab.Dir(), "ovn-nb", "ovn-sb", "ovn-northd", "ovn-controller") }
-	if out, _, err = r.lab.Exec(ctx, routedSwitch, "ovn-controller", "--version"); err != nil {
+	if out, _, err = r.lab.Exec(ctx, labSwitch, "ovn-controller", "--version"); err != nil {
 		return err
 	}
 	// The first line is "ovn-controller 23.03.1".

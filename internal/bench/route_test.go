@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"net/netip"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 
+	"github.com/isat-sdn/isat/bench/peers"
 	"github.com/isat-sdn/isat/internal/lab"
 	"github.com/isat-sdn/isat/packet"
 )
@@ -101,7 +103,7 @@ func FuzzParseEcho(f *testing.F) {
 
 func TestPoolDealsFreshAddresses(t *testing.T) {
 	const fresh = 600
-	topology, pools, err := routedTopology(fresh)
+	topology, pools, err := topologyWith(fresh, peers.Topology)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +152,7 @@ func at(us int, out bool, data []byte) lab.Frame {
 }
 
 func TestMatchEchoes(t *testing.T) {
-	p := &prober{host: sourceHost, id: 7}
+	p := &prober{host: sourceHost, id: 7, replyTTL: routedTTL}
 	request := func(seq uint16) echo {
 		e := request4()
 		e.seq = seq
@@ -175,7 +177,7 @@ func TestMatchEchoes(t *testing.T) {
 			at(32, true, replyTo(request(0)).frame()), at(33, false, request(0).frame())), "", 3, nil},
 		"twice": {append(slices.Clone(sent), at(30, false, replyTo(request(0)).frame()), at(31, false, replyTo(request(0)).frame())),
 			"10.2.1.3 answered packet 1 twice", 0, nil},
-		"not routed":    {append(slices.Clone(sent), at(30, false, hop.frame())), "the reply of 10.2.1.3 has TTL 64: it was not routed once, for which it would have 63", 0, nil},
+		"not routed":    {append(slices.Clone(sent), at(30, false, hop.frame())), "the reply of 10.2.1.3 has TTL 64 instead of 63: its way was another one", 0, nil},
 		"not even sent": {sent[:2], "the capture on a1 misses a packet to 10.2.1.3", 0, nil},
 	} {
 		outcomes, err := p.match(c.frames, []netip.Addr{target}, 3)
@@ -257,17 +259,25 @@ func routeReport(first, move float64, lost int, only bool) *RouteReport {
 func TestRouteReport(t *testing.T) {
 	nothing := routeReport(1, 3, 0, false)
 	nothing.Systems[0].Families[0].First = Echoes{Sent: 1, Lost: 1}
-	for name, c := range map[string]struct {
-		report    *RouteReport
-		has, lack []string
-	}{
+	checkTexts(t, map[string]reportText{
 		"reached": {routeReport(1, 3, 0, false), []string{"OVN 23.03.1  ratio  goal", "1.00 ms  2.00 ms      0.50   ≤ 0.50\n", "3.00 ms  30.00 ms     0.10",
 			"lost of 5  0        2            0.00   none\n"}, []string{"MISSED"}},
 		"slow":    {routeReport(1.1, 3, 0, false), []string{"≤ 0.50 MISSED"}, []string{"none MISSED"}},
 		"lossy":   {routeReport(1, 3, 1, false), []string{"0.50   none MISSED"}, []string{"≤ 0.50 MISSED"}},
 		"alone":   {routeReport(1, 3, 1, true), []string{"IPv4", "1.00 ms\n"}, []string{"ratio", "MISSED", "OVN"}},
 		"nothing": {nothing, []string{"-        2.00 ms             ≤ 0.50 MISSED\n"}, []string{"NaN"}},
-	} {
+	})
+}
+
+// reportText is a report, and what its text has and lacks.
+type reportText struct {
+	report    interface{ Write(io.Writer) error }
+	has, lack []string
+}
+
+func checkTexts(t *testing.T, cases map[string]reportText) {
+	t.Helper()
+	for name, c := range cases {
 		var text bytes.Buffer
 		if err := c.report.Write(&text); err != nil {
 			t.Fatal(err)

@@ -49,12 +49,7 @@ func (r *ScaleReport) Write(w io.Writer) error {
 		goal(r.SilentCPU <= GoalIdleCPU, "≤ %.0f %%", 100*GoalIdleCPU))
 	fmt.Fprintf(t, "learned\t%.0f hosts/s, each on %d switches: %.1f µs of a processor each\t\n", r.LearnedPerSecond, r.Switches, float64(r.LearnCPU)/1e3)
 	t.Flush()
-	for line := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeTrimmed(w, b.String())
 }
 
 func mega(bytes uint64) float64 { return float64(bytes) / 1e6 }
