@@ -28,13 +28,14 @@ check: ## Check generated files, format, vet, staticcheck and modules
 	scripts/check
 
 .PHONY: bench
-bench: build ## Run the benchmarks; isat's router beside OVN's needs root
+bench: build ## Run the benchmarks; those in labs need root
 	@scripts/install-deps bench
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./openflow ./packet
 	bin/isat bench answer
 	bin/isat bench scale
 	bin/isat bench restart
 	@scripts/with-root bin/isat bench route
+	@scripts/with-root bin/isat bench flood
 
 .PHONY: build
 build: ## Build bin/isat

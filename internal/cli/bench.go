@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os/signal"
 	"syscall"
 	"time"
@@ -16,8 +18,33 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast isat is",
 	})
-	cmd.AddCommand(newBenchAnswerCommand(), newBenchScaleCommand(), newBenchRestartCommand(), newBenchRouteCommand(), newBenchFloorCommand())
+	cmd.AddCommand(newBenchAnswerCommand(), newBenchScaleCommand(), newBenchRestartCommand(), newBenchRouteCommand(),
+		newBenchFloodCommand(), newBenchFloorCommand(), newBenchSenderCommand())
 	return cmd
+}
+
+// measures has a command take a measurement, of a configuration that check has
+// nothing against, and print the report.
+func measures[R interface{ Write(io.Writer) error }](cmd *cobra.Command, json string, check func() error, run func(context.Context, func(string)) (R, error)) {
+	asJSON := cmd.Flags().Bool("json", false, json)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		name := "bench " + cmd.Name()
+		if err := check(); err != nil {
+			return usageErrorf("%s: %s", name, err)
+		}
+		// A terminal that is closed, or a reader that has seen enough, must leave neither
+		// a lab nor a process behind.
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
+		defer stop()
+		report, err := run(ctx, func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), report)
+		}
+		return report.Write(cmd.OutOrStdout())
+	}
 }
 
 func newBenchAnswerCommand() *cobra.Command {
@@ -38,21 +65,10 @@ that is missed is shown, and does not.`,
 	f.IntVar(&config.Bindings, "bindings", config.Bindings, "`NUMBER` of hosts that are known")
 	f.DurationVar(&config.Duration, "duration", config.Duration, "`TIME` of each case, controller and round")
 	f.IntVar(&config.Rounds, "rounds", config.Rounds, "`NUMBER` of rounds, of which the medians are shown")
-	asJSON := f.Bool("json", false, "print JSON, with every round")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := config.Check(); err != nil {
-			return usageErrorf("bench answer: %s", err)
-		}
-		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
-		report, err := bench.Answer(cmd.Context(), config)
-		if err != nil {
-			return fmt.Errorf("bench answer: %w", err)
-		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), report)
-		}
-		return report.Write(cmd.OutOrStdout())
-	}
+	measures(cmd, "print JSON, with every round", func() error { return config.Check() }, func(ctx context.Context, progress func(string)) (*bench.Report, error) {
+		config.Progress = progress
+		return bench.Answer(ctx, config)
+	})
 	return cmd
 }
 
@@ -75,21 +91,10 @@ does not.`,
 	f := cmd.Flags()
 	f.IntVar(&config.Bindings, "bindings", config.Bindings, "`NUMBER` of hosts that are known")
 	f.DurationVar(&config.Duration, "duration", config.Duration, "`TIME` of each measurement of processor time")
-	asJSON := f.Bool("json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := config.Check(); err != nil {
-			return usageErrorf("bench scale: %s", err)
-		}
-		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
-		report, err := bench.Scale(cmd.Context(), config)
-		if err != nil {
-			return fmt.Errorf("bench scale: %w", err)
-		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), report)
-		}
-		return report.Write(cmd.OutOrStdout())
-	}
+	measures(cmd, "print JSON", func() error { return config.Check() }, func(ctx context.Context, progress func(string)) (*bench.ScaleReport, error) {
+		config.Progress = progress
+		return bench.Scale(ctx, config)
+	})
 	return cmd
 }
 
@@ -110,21 +115,10 @@ wrong answer fails the run. A goal that is missed is shown, and does not.`,
 	f := cmd.Flags()
 	f.IntVar(&config.Bindings, "bindings", config.Bindings, "`NUMBER` of hosts that are known")
 	f.IntVar(&config.Rounds, "rounds", config.Rounds, "`NUMBER` of rounds, of which the medians are shown")
-	asJSON := f.Bool("json", false, "print JSON, with every round")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := config.Check(); err != nil {
-			return usageErrorf("bench restart: %s", err)
-		}
-		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
-		report, err := bench.Restart(cmd.Context(), config)
-		if err != nil {
-			return fmt.Errorf("bench restart: %w", err)
-		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), report)
-		}
-		return report.Write(cmd.OutOrStdout())
-	}
+	measures(cmd, "print JSON, with every round", func() error { return config.Check() }, func(ctx context.Context, progress func(string)) (*bench.RestartReport, error) {
+		config.Progress = progress
+		return bench.Restart(ctx, config)
+	})
 	return cmd
 }
 
@@ -150,26 +144,55 @@ does not. It needs root, and OVN (scripts/install-deps bench).`,
 	f.IntVar(&config.Moves, "moves", config.Moves, "`NUMBER` of addresses that move, IPv4 and IPv6 each")
 	f.StringVar(&config.Only, "only", "", "measure one `SYSTEM` alone: isat or OVN")
 	complete(cmd, "only", cobra.FixedCompletions([]string{"isat", "OVN"}, cobra.ShellCompDirectiveNoFileComp))
-	asJSON := f.Bool("json", false, "print JSON, with every time")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := config.Check(); err != nil {
-			return usageErrorf("bench route: %s", err)
-		}
+	measures(cmd, "print JSON, with every time", func() error { return config.Check() }, func(ctx context.Context, progress func(string)) (*bench.RouteReport, error) {
 		config.Base = labBase()
-		config.Progress = func(s string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", s) }
-		// A terminal that is closed, or a reader that has seen enough, must not leave a lab behind.
-		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGPIPE)
-		defer stop()
-		report, err := bench.Route(ctx, config)
-		if err != nil {
-			return fmt.Errorf("bench route: %w", err)
-		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), report)
-		}
-		return report.Write(cmd.OutOrStdout())
-	}
+		config.Progress = progress
+		return bench.Route(ctx, config)
+	})
 	return cmd
+}
+
+func newBenchFloodCommand() *cobra.Command {
+	config := bench.FloodConfig{Hosts: 40, Rounds: 5, Rate: 4000}
+	cmd := &cobra.Command{
+		Use:   "flood",
+		Short: "Measure what a flood and a scan do to others, beside a plain switch",
+		Long: `Brings up two labs with the same hosts, one with isat as the controller of its
+switch and one whose switch only learns MACs and floods the rest. In turns, while
+nothing else goes on and while one port floods ARP requests as fast as one process
+can, it measures what hosts on other ports notice: answers for a known host, the
+first ping to new ones, and pings of known ones. isat's are also measured while one
+port scans a /16 and a /64 through the router, and while it sends as many packets
+to known addresses. A packet that isat loses, or a wrong answer, fails the run. A
+goal that is missed is shown, and does not. It needs root.`,
+		Example: `  sudo isat bench flood
+  sudo isat bench flood --hosts 20 --rounds 10 --rate 20000
+  sudo isat bench flood --json`,
+		Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.IntVar(&config.Hosts, "hosts", config.Hosts, "`NUMBER` of new hosts, questions and pings of each measurement")
+	f.IntVar(&config.Rounds, "rounds", config.Rounds, "`NUMBER` of rounds")
+	f.IntVar(&config.Rate, "rate", config.Rate, "`NUMBER` of packets that are scanned with in a second")
+	measures(cmd, "print JSON, with every time", func() error { return config.Check() }, func(ctx context.Context, progress func(string)) (*bench.FloodReport, error) {
+		config.Base = labBase()
+		config.Progress = progress
+		return bench.Flood(ctx, config)
+	})
+	return cmd
+}
+
+// newBenchSenderCommand is the process that "bench flood" starts on hosts.
+func newBenchSenderCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "sender",
+		Short:  "Flood or scan from a link",
+		Hidden: true,
+		Args:   noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return bench.ServeSender(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
 }
 
 // newBenchFloorCommand is the process that "bench answer" starts for itself.
