@@ -121,7 +121,7 @@ var decisions = [numDecisions]decisionInfo{
 	refusedPort:           {view.EventRefused, "limit-port", "as many are known behind the port as there may be"},
 	refusedServer:         {view.EventRefused, "dhcp-server", "a DHCP server on a port that is not trusted"},
 	refusedRouter:         {view.EventRefused, "router", "a router advertisement, or redirect, on a port that is not trusted"},
-	refusedHidden:         {view.EventRefused, "hidden", "a fragment, or extension headers, that may hide a DHCP server or router on a port that is not trusted"},
+	refusedHidden:         {view.EventRefused, "hidden", "a second VLAN tag, a fragment, or extension headers, that may hide a DHCP server or router on a port that is not trusted"},
 	refusedMAC:            {view.EventRefused, "unlisted-mac", "the port is strict, and the MAC is not listed"},
 	refusedAddress:        {view.EventRefused, "unlisted-address", "the port is strict, and the address is not listed for the MAC"},
 	defendedClaim:         {view.EventDefended, "claimed", "its true owner was announced against a claim (RFC 5227 §2.4)"},

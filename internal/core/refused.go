@@ -19,7 +19,9 @@ const (
 	dhcp6ClientPort  = 546
 	icmpRouterAdvert = 134
 	icmpRedirect     = 137
+	vlanTagLen       = 4
 	remedyTrusted    = "if it belongs there, mark its port trusted: true in the intent"
+	remedyTags       = "if it may send frames with two VLAN tags, its port must be trusted and not strict"
 	remedyStrict     = "if it may send, add it to the port's allow list in the intent"
 )
 
@@ -64,18 +66,23 @@ func (c *Core) refused(sw *switchState, e *Punt) {
 // refusal is why a frame was refused, numDecisions if it would not be, and what
 // to do if it should not be.
 func refusal(at *fabric.Attachment, s *resolve.Subject, g *packet.Glance) (decision, string) {
+	strict := at.Security == intent.SecurityStrict
+	// A trunk's own tag was taken off before.
+	if nested := s.Frame.Tagged && (at.Key.VLAN() != 0 || len(s.Frame.Tags) > vlanTagLen); nested && (strict || !at.Trusted) {
+		return refusedHidden, remedyTags
+	}
 	if !at.Trusted {
 		switch {
 		case !g.V6 && g.UDPTo == dhcp4ClientPort, g.V6 && g.UDPTo == dhcp6ClientPort:
 			return refusedServer, remedyTrusted
 		case g.ICMPType == icmpRouterAdvert || g.ICMPType == icmpRedirect:
 			return refusedRouter, remedyTrusted
-		case g.V6 && g.Protocol == 0, g.Fragment && at.Security != intent.SecurityStrict:
+		case g.V6 && g.Protocol == 0, g.Fragment && !strict:
 			return refusedHidden, remedyTrusted
 		}
 	}
 	switch {
-	case at.Security != intent.SecurityStrict:
+	case !strict:
 		return numDecisions, ""
 	case !slices.ContainsFunc(*at.Allow, func(a intent.Allowed) bool { return a.MAC == s.Frame.Src }):
 		return refusedMAC, remedyStrict

@@ -287,6 +287,9 @@ func TestLeaseAcrossSwitches(t *testing.T) {
 	}
 }
 
+// tagged puts a priority tag into a frame.
+func tagged(frame []byte) []byte { return slices.Insert(slices.Clone(frame), 12, 0x81, 0, 0, 0) }
+
 // What a switch refused is told with its reason, and teaches nothing.
 //
 // conformance: S1 S3 S4 S5
@@ -315,6 +318,8 @@ func TestRefused(t *testing.T) {
 		{4, icmp6(layers.IPProtocolICMPv6, 137, 0, 0, 0), "refused router fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolIPv6Fragment, 58, 0, 0, 1, 0, 0, 0, 1, 134, 0, 0, 0), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolIPv6Destination, 58, 200, 0, 0, 0, 0, 0, 0), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
+		{4, tagged(tagged(icmp6(layers.IPProtocolICMPv6, 134, 0, 0, 0))), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
+		{3, tagged(tagged(four(3, "10.0.0.3"))), "refused hidden 10.0.0.3 02:00:00:00:00:03 p3"},
 		{3, icmp6(layers.IPProtocolICMPv6, 134, 0, 0, 0), "refused router fe80::ff:fe00:4 02:00:00:00:00:04 p3"},
 		{3, four(4, "10.0.0.3"), "refused unlisted-mac 10.0.0.3 02:00:00:00:00:04 p3"},
 		{3, four(3, "10.0.0.4"), "refused unlisted-address 10.0.0.4 02:00:00:00:00:03 p3"},

@@ -62,6 +62,7 @@ func strictARPCases(w ovstest.World) []testCase {
 		{"S1 the other MAC's address", 1, asks(another(listed, "10.0.0.2"), "10.0.0.4").frame(), refused},
 		{"S1 an answer for somebody else", 1, reply(another(listed, "10.0.0.3"), func(*question) {}), refused},
 		{"S1 another hardware address", 1, reply(listed, func(q *question) { q.arp.SHA = stranger.MAC }), refused},
+		{"S1 an announcement of somebody else's in two priority tags", 1, priorityTagged(priorityTagged(asks(another(listed, "10.0.0.4"), "10.0.0.4").frame())), refused},
 		{"S1 another Ethernet source", 1, reply(listed, func(q *question) { q.src = stranger.MAC }), refused},
 		{"S1 an announcement of somebody else's", 1, asks(another(listed, "10.0.0.4"), "10.0.0.4").frame(), refused},
 		{"S2 an ARP probe for a listed address", 1, probe(listed, "10.0.0.9"), asked},
@@ -192,6 +193,11 @@ func TestServersAndRouters(t *testing.T) {
 		{"S5 in a fragment that ends before it", 3, ra(plain, 134, 44, 60)[:14+40+8+4], refused},
 		{"S5 a router on a trusted port", 2, ra(server, 134), want{ports: []uint32{1, 3, 4, 5, local}}},
 		{"S5 a router on a trusted port that is strict", 5, ra(both, 134), want{ports: []uint32{1, 2, 3, 4, local}}},
+		{"S5 inside two priority tags", 3, priorityTagged(priorityTagged(ra(plain, 134))), refused},
+		{"S5 likewise any other frame", 3, priorityTagged(priorityTagged(echoFragment(plain))), refused},
+		{"S5 inside one", 3, priorityTagged(ra(plain, 134)), refused},
+		{"S5 two tags on a trusted port", 2, priorityTagged(priorityTagged(ra(server, 134))), want{ports: []uint32{1, 3, 4, 5, local}}},
+		{"S5 two tags on a trusted port that is strict", 5, priorityTagged(priorityTagged(ra(both, 134))), refused},
 		{"S5 a large ping", 3, echoFragment(plain), others},
 	})
 }
@@ -215,6 +221,11 @@ func TestQuestionsCrossLinks(t *testing.T) {
 		{"R2 from a host", 3, ask(listed.MAC), want{}},
 		{"R2 an answer as isat", 2, reply, want{}},
 	})
+}
+
+// priorityTagged puts a tag without a VLAN before what a frame has.
+func priorityTagged(frame []byte) []byte {
+	return slices.Insert(slices.Clone(frame), 12, 0x81, 0, 0, 0)
 }
 
 // withHeaders puts extension headers before the payload of an IPv6 packet, the first of a list first;

@@ -56,6 +56,9 @@ func guardFrameRules() []Rule {
 func guardServerRules() []Rule {
 	refuse := puntFor(ReasonRefused)
 	return []Rule{
+		// Hosts take off priority tags, and what is in them then is theirs.
+		{Priority: 97, Match: `(!flags.trusted || flags.strict) && eth.type == {0x8100, 0x88a8}`, Actions: refuse,
+			Doc: "a VLAN tag inside the one that the switch reads: it may hide anything (CVE-2021-27853)"},
 		{Priority: 97, Match: `!flags.trusted && ip4 && udp.dst == 68`, Actions: refuse,
 			Doc: "a DHCP server where none may be: only servers send to this port (RFC 2131 §4.1)"},
 		{Priority: 97, Match: `!flags.trusted && ip6 && udp.dst == 546`, Actions: refuse,
