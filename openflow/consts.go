@@ -150,6 +150,9 @@ const (
 	FragNormal uint16 = 0
 	FragDrop   uint16 = 1
 	FragReasm  uint16 = 2
+	// FragNXMatch is Open vSwitch's own: like FragNormal, and flows see the
+	// transport ports and the ICMP type of a first fragment.
+	FragNXMatch uint16 = 3
 )
 
 // Experimenter ids.

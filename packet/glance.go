@@ -8,16 +8,17 @@ type Glance struct {
 	V6       bool
 	Src      [16]byte // an IPv4 address in its mapped form
 	Protocol uint8    // the upper layer; 0 if the headers end before it
-	Fragment bool
-	UDPTo    uint16 // destination port, 0 if it isn't UDP or the port isn't there
-	ICMPType uint8  // of ICMPv6, likewise
+	Hidden   bool     // the headers, or a first fragment, end before port or type; of IPv6
+	UDPTo    uint16   // destination port, 0 if it isn't UDP or the port isn't there
+	ICMPType uint8    // of ICMPv6, likewise
 }
 
 // Parse fills the view from a frame's payload. ok is false if that is no IP packet with a
 // whole header.
 func (g *Glance) Parse(f *Frame) (ok bool) {
 	*g = Glance{}
-	var upper []byte
+	var upper []byte // nil in a later fragment
+	first := false   // it is the first one, of IPv6
 	switch f.EtherType {
 	case EtherTypeIPv4:
 		var ip ipv4
@@ -26,8 +27,10 @@ func (g *Glance) Parse(f *Frame) (ok bool) {
 		}
 		g.Src[10], g.Src[11] = 0xff, 0xff
 		copy(g.Src[12:], ip.src[:])
-		g.Protocol, g.Fragment = ip.protocol, ip.later || binary.BigEndian.Uint16(ip.header[6:])&ipv4MoreFragments != 0
-		upper = ip.payload
+		g.Protocol = ip.protocol
+		if !ip.later {
+			upper = ip.payload
+		}
 	case EtherTypeIPv6:
 		var ip ipv6
 		if ip.parseHeader(f.Payload) != nil {
@@ -35,18 +38,22 @@ func (g *Glance) Parse(f *Frame) (ok bool) {
 		}
 		g.V6, g.Src = true, ip.src
 		if ip.walkAll() != nil {
+			g.Hidden = true
 			return true
 		}
-		g.Protocol, g.Fragment, upper = ip.protocol, ip.fragmented, ip.upper
+		g.Protocol = ip.protocol
+		if !ip.later {
+			upper, first = ip.upper, ip.fragmented
+		}
 	default:
 		return false
 	}
 	switch {
-	case g.Fragment:
 	case g.Protocol == protocolUDP && len(upper) >= udpHeaderLen:
 		g.UDPTo = binary.BigEndian.Uint16(upper[2:])
 	case g.V6 && g.Protocol == nextICMPv6 && len(upper) > 0:
 		g.ICMPType = upper[0]
 	}
+	g.Hidden = first && (g.Protocol == protocolUDP && g.UDPTo == 0 || g.Protocol == nextICMPv6 && g.ICMPType == 0)
 	return true
 }

@@ -77,7 +77,7 @@ func refusal(at *fabric.Attachment, s *resolve.Subject, g *packet.Glance) (decis
 			return refusedServer, remedyTrusted
 		case g.ICMPType == icmpRouterAdvert || g.ICMPType == icmpRedirect:
 			return refusedRouter, remedyTrusted
-		case g.V6 && g.Protocol == 0, g.Fragment && !strict:
+		case g.Hidden:
 			return refusedHidden, remedyTrusted
 		}
 	}

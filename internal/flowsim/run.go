@@ -147,14 +147,11 @@ func (r *run) find(table uint8, port uint32) *flow {
 	return got.flow
 }
 
-// keyFor is the key that a lookup uses. Of a fragment, even of the first, it has no transport ports
-// and no ICMP type: that is how Open vSwitch handles fragments unless told otherwise (OFPC_FRAG_NORMAL).
+// keyFor is the key that a lookup uses. Of the first fragment it has the transport ports or the ICMP
+// type, as isat tells Open vSwitch to handle fragments (OFPC_FRAG_NX_MATCH).
 func (r *run) keyFor(port uint32) *key {
 	k := r.key
 	k.inPort = port
-	if k.frag&fragAny != 0 {
-		k.src, k.dst = 0, 0
-	}
 	return &k
 }
 

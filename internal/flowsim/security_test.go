@@ -161,6 +161,7 @@ func TestServersAndRouters(t *testing.T) {
 	b := newBoth(t, w)
 	plain, server, both := w.Host("plain"), w.Host("server"), w.Host("both")
 	offer := ipPacket{dst: packet.Broadcast, src: plain.MAC, from: "10.0.0.4", to: "255.255.255.255", ttl: 64, proto: layers.IPProtocolUDP, ports: [2]uint16{67, 68}}
+	toOne := offer.change(func(p *ipPacket) { p.dst, p.to = w.Host("listed").MAC, "10.0.0.1" })
 	reply6 := ipPacket{dst: w.Host("listed").MAC, src: plain.MAC, from: "fe80::3", to: "fe80::1", ttl: 64, proto: layers.IPProtocolUDP, ports: [2]uint16{547, 546}}
 	as := func(p ipPacket, h ovstest.Host, from string) []byte { p.src, p.from = h.MAC, from; return p.frame() }
 	ra := func(h ovstest.Host, kind uint8, ahead ...byte) []byte {
@@ -174,10 +175,15 @@ func TestServersAndRouters(t *testing.T) {
 	runCases(t, b, []testCase{
 		{"S4 a DHCP server", 3, offer.frame(), refused},
 		{"S4 from another port", 3, udp(offer, 1067, 68).frame(), refused},
-		{"S4 to one host", 3, offer.change(func(p *ipPacket) { p.dst, p.to = w.Host("listed").MAC, "10.0.0.1" }).frame(), refused},
+		{"S4 to one host", 3, toOne.frame(), refused},
 		{"S4 a broadcast fragment", 3, first(offer), refused},
-		{"S4 a later one", 3, lone(offer), refused},
+		{"S4 a fragment to one host", 3, first(toOne), refused},
+		{"S4 a later one, which nobody reads alone", 3, lone(offer), others},
 		{"S4 a DHCPv6 server", 3, reply6.frame(), refused},
+		{"S4 DHCPv6 in a fragment", 3, withHeaders(reply6.frame(), 44), refused},
+		{"S4 DHCPv6 in a fragment, behind a header", 3, withHeaders(reply6.frame(), 44, 60), refused},
+		{"S4 DHCPv6 in a fragment that ends before its ports", 3, firstFragment(reply6.frame()), refused},
+		{"S4 other fragments", 3, withHeaders(udp(reply6, 547, 53).frame(), 44), want{ports: []uint32{1}}},
 		{"S4 on a trusted port", 2, as(offer, server, "10.0.0.3"), snooped(1, 3, 4, 5, local)},
 		{"S4 DHCPv6 on a trusted port", 2, as(reply6, server, "fe80::2"), snooped(1)},
 		{"S4 on a trusted port that is strict", 5, as(offer, both, "10.0.0.5"), snooped(1, 2, 3, 4, local)},
@@ -191,6 +197,8 @@ func TestServersAndRouters(t *testing.T) {
 		{"S5 in a fragment", 3, ra(plain, 134, 44), refused},
 		{"S5 in a fragment, behind a header", 3, ra(plain, 134, 60, 44), refused},
 		{"S5 in a fragment that ends before it", 3, ra(plain, 134, 44, 60)[:14+40+8+4], refused},
+		{"S5 in a fragment that ends before its type", 3, firstFragment(ra(plain, 134)), refused},
+		{"S5 in a fragment, on a trusted port", 2, ra(server, 134, 44), want{punts: []pipeline.Reason{pipeline.ReasonMalformed}}},
 		{"S5 a router on a trusted port", 2, ra(server, 134), want{ports: []uint32{1, 3, 4, 5, local}}},
 		{"S5 a router on a trusted port that is strict", 5, ra(both, 134), want{ports: []uint32{1, 2, 3, 4, local}}},
 		{"S5 inside two priority tags", 3, priorityTagged(priorityTagged(ra(plain, 134))), refused},
@@ -245,6 +253,13 @@ func withHeaders(frame []byte, list ...byte) []byte {
 		frame = slices.Insert(frame, ip+40, header...)
 		binary.BigEndian.PutUint16(frame[ip+4:], binary.BigEndian.Uint16(frame[ip+4:])+8)
 	}
+	return frame
+}
+
+// firstFragment is the first fragment of an IPv6 packet with destination options: those alone.
+func firstFragment(frame []byte) []byte {
+	frame = withHeaders(frame, 44, 60)[:14+40+8+8]
+	binary.BigEndian.PutUint16(frame[14+4:], 8+8)
 	return frame
 }
 

@@ -5,7 +5,7 @@ import "github.com/isat-sdn/isat/openflow"
 // Eval reports whether a packet matches. read gives the value of a field of the packet, f.Bytes()
 // long, or nil if the packet has no such field: then no comparison with it holds. As in Open vSwitch,
 // a packet without VLAN tag has a vlan_tci of 0, and the transport ports, ICMP type and ICMP code of a
-// fragment are 0.
+// later fragment are 0.
 // Names that names doesn't know match nothing; a nil names knows none.
 func (e *Expr) Eval(read func(f *openflow.Field) []byte, names Names) bool {
 	v := evaluation{read: read, names: names}

@@ -119,9 +119,8 @@ func (w *frameWriter) ipv6() []byte {
 	return b
 }
 
-// transport makes the transport header. Open vSwitch looks flows up as if the ports, or the ICMP type
-// and code, of every fragment were 0 (rule_dpif_lookup_from_table in ofproto/ofproto-dpif.c, for
-// OFPC_FRAG_NORMAL); and a later fragment has no TCP flags.
+// transport makes the transport header. Open vSwitch reads none of a later fragment: its ports, or
+// ICMP type and code, are 0, and it has no TCP flags.
 func (w *frameWriter) transport(proto, frag byte) []byte {
 	var b []byte
 	switch proto {
@@ -140,12 +139,9 @@ func (w *frameWriter) transport(proto, frag byte) []byte {
 		b = append(w.ports(openflow.SCTPSrc, openflow.SCTPDst), make([]byte, 8)...)
 	}
 	hidden := []*openflow.Field{openflow.ICMPv4Type, openflow.ICMPv4Code, openflow.TCPSrc, openflow.TCPDst, openflow.UDPSrc, openflow.UDPDst,
-		openflow.SCTPSrc, openflow.SCTPDst, openflow.ICMPv6Type, openflow.ICMPv6Code}
-	if frag == 3 {
-		hidden = append(hidden, openflow.TCPFlags)
-	}
+		openflow.SCTPSrc, openflow.SCTPDst, openflow.ICMPv6Type, openflow.ICMPv6Code, openflow.TCPFlags}
 	for _, f := range hidden {
-		if v := w.fields[f]; v != nil && frag != 0 {
+		if v := w.fields[f]; v != nil && frag == 3 {
 			w.fields[f] = make([]byte, len(v))
 		}
 	}

@@ -82,7 +82,7 @@ func (h *handshake) refuseVersion(version uint8, xid uint32) error {
 func (h *handshake) identify() error {
 	features := h.request(&openflow.FeaturesRequest{})
 	config := h.request(&openflow.SetConfig{SwitchConfig: openflow.SwitchConfig{
-		Flags: openflow.FragNormal, MissSendLen: openflow.NoMaxLen}})
+		Flags: openflow.FragNXMatch, MissSendLen: openflow.NoMaxLen}})
 	format := h.request(&openflow.SetPacketInFormat{Format: openflow.PacketInNX2})
 	barrier := h.request(&openflow.BarrierRequest{})
 

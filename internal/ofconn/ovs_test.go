@@ -155,6 +155,9 @@ func TestOpenVSwitchHandshake(t *testing.T) {
 	if !strings.Contains(up.st.Desc.Manufacturer, "Nicira") {
 		t.Errorf("description %+v", up.st.Desc)
 	}
+	if got := v.run("ovs-ofctl", "-O", "OpenFlow13", "get-frags", "br0"); strings.TrimSpace(got) != "nx-match" {
+		t.Errorf("first fragments are handled as %q", got)
+	}
 	// Ports may be in the dump or, added a moment later, in port-status messages.
 	names := make(map[string]uint32)
 	for _, p := range up.st.Ports {

@@ -27,9 +27,7 @@ func guardFrameRules() []Rule {
 			Doc: "nobody sends as isat itself"},
 		{Priority: 100, Match: `eth.dst == 01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0`, Actions: `drop;`,
 			Doc: "frames for the bridge itself go no further (IEEE 802.1Q §8.6.3)"},
-		// A fragment has no ICMPv6 type for Open vSwitch, the first one neither;
-		// but to a solicited-node address goes nothing else.
-		{Priority: 96, Match: `ip6 && ip.proto == 58 && ip.is_frag && ip6.dst == ff02::1:ff00:0/104`, Actions: puntFor(ReasonMalformed),
+		{Priority: 96, Match: `ip.first_frag && icmp6.type == {133, 134, 135, 136, 137}`, Actions: puntFor(ReasonMalformed),
 			Doc: "fragmented ND (RFC 6980 §5)"},
 		{Priority: 95, Match: `nd.target == ::`, Actions: puntFor(ReasonMalformed),
 			Doc: "too short for a target (RFC 4861 §7.1), or the same link-layer option twice"},
@@ -67,12 +65,8 @@ func guardServerRules() []Rule {
 			Doc: "a router where none may be: advertisements and redirects (RFC 6105 §3)"},
 		{Priority: 97, Match: `!flags.trusted && ip6 && ip.proto == 0`, Actions: refuse,
 			Doc: "a chain of extension headers that the switch could not follow: it may hide either (RFC 7113 §2, RFC 7610 §5)"},
-		{Priority: 97, Match: `!flags.trusted && ip4.dst == 255.255.255.255 && udp && ip.is_frag`, Actions: refuse,
-			Doc: "a broadcast fragment, whose ports the switch does not see"},
-		// Only such can be an advertisement or a redirect (RFC 4861 §6.1.2, §8.1). It
-		// stands beneath the fragments to solicited-node addresses.
-		{Priority: 89, Match: `!flags.trusted && ip6.src == fe80::/10 && ip.ttl == 255 && ip.proto == 58 && ip.is_frag`, Actions: refuse,
-			Doc: "an ICMPv6 fragment that may be of a router, whose type the switch does not see (RFC 7113 §2)"},
+		{Priority: 97, Match: `!flags.trusted && ip6 && ip.first_frag && (udp.dst == 0 || icmp6.type == 0)`, Actions: refuse,
+			Doc: "a first fragment that ends before its ports or type: likewise"},
 	}
 }
 

@@ -32,7 +32,7 @@ func TestFramesOfExpressions(t *testing.T) {
 		{"nd_ns && ip6.src == :: && nd.target == fe80::2", "Ethernet/IPv6/ICMPv6/ICMPv6NeighborSolicitation"},
 		{"nd_na && nd.target == fe80::2 && nd.tll == 02:00:00:00:00:07", "Ethernet/IPv6/ICMPv6/ICMPv6NeighborAdvertisement"},
 		{"nd_rs", "Ethernet/IPv6/ICMPv6/ICMPv6RouterSolicitation"},
-		{"ip4.dst == 10.0.0.2 && ip.first_frag && udp", "Ethernet/IPv4/Fragment"},
+		{"ip4.dst == 10.0.0.2 && ip.first_frag && udp.dst == 53", "Ethernet/IPv4/Fragment"},
 	} {
 		p, err := trace.ParsePacket(c.text)
 		if err != nil {
@@ -119,8 +119,8 @@ func TestPacketErrors(t *testing.T) {
 		{"0x0102030", "7 hexadecimal digits are no whole bytes", -1},
 		{"0102", "a frame of 2 bytes: it has 14 to 65535", -1},
 		{"pkt.mark == 3", "pkt.mark is no part of a frame", -1},
-		// A switch sees no ports in a fragment.
-		{"ip4 && ip.is_frag && udp.dst == 53", "no frame is all of this", -1},
+		// A switch sees no ports in a later fragment.
+		{"ip4 && ip.later_frag && udp.dst == 53", "This contradicts", 24},
 		{"nd_ns && nd.option == 2 && nd.sll == 02:00:00:00:00:01", "no frame is all of this", -1},
 	} {
 		_, err := trace.ParsePacket(c.text)

@@ -33,7 +33,7 @@ func (s *Switch) Connect() *Session {
 	}
 	c.Send(&openflow.SetPacketInFormat{Format: openflow.PacketInNX2})
 	// A connection to the management socket gets packet-ins only when it sets a miss length.
-	c.Send(&openflow.SetConfig{SwitchConfig: openflow.SwitchConfig{MissSendLen: openflow.NoMaxLen}})
+	c.Send(&openflow.SetConfig{SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragNXMatch, MissSendLen: openflow.NoMaxLen}})
 	c.Barrier()
 	return c
 }
