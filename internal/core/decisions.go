@@ -42,6 +42,7 @@ const (
 	expiredFlushed
 	expiredLease
 	removedNetwork
+	removedUnlisted
 	removedReleased
 	removedDeclined
 	removedRevoked
@@ -103,6 +104,7 @@ var decisions = [numDecisions]decisionInfo{
 	expiredFlushed:        {view.EventExpired, "flushed", "an operator doubted it, and its owner did not answer"},
 	expiredLease:          {view.EventExpired, "lease-ended", "its lease is over"},
 	removedNetwork:        {view.EventRemoved, "network", "its port is in that network no more"},
+	removedUnlisted:       {view.EventRemoved, "unlisted", "its port is strict now, and does not list it"},
 	removedReleased:       {view.EventRemoved, "released", "its owner gave the lease back"},
 	removedDeclined:       {view.EventRemoved, "declined", "a DHCP server gave it to a host, which found it in use"},
 	removedRevoked:        {view.EventRemoved, "revoked", "the DHCP server ended its lease"},

@@ -26,6 +26,7 @@ const (
 	alarmLease                         // a lease is over
 	alarmRecalled                      // the owner of a recalled binding was not heard
 	alarmSift                          // switches of recalled bindings should be there
+	alarmUnlisted                      // what strict ports let pass before they were has been heard
 )
 
 // tickAlarms does what is due.
@@ -50,6 +51,10 @@ func (c *Core) tickAlarms() {
 			c.expire(expiredSilent, a.key)
 		case alarmSift:
 			c.siftRecalled()
+		case alarmUnlisted:
+			for _, sw := range c.switches {
+				c.forgetUnlisted(sw)
+			}
 		}
 	}
 	for _, key := range c.moverAlarms.Expired(c.now) {

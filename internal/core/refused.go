@@ -84,7 +84,7 @@ func refusal(at *fabric.Attachment, s *resolve.Subject, g *packet.Glance) (decis
 	switch {
 	case !strict:
 		return numDecisions, ""
-	case !slices.ContainsFunc(*at.Allow, func(a intent.Allowed) bool { return a.MAC == s.Frame.Src }):
+	case intent.AllowedOf(*at.Allow, s.Frame.Src) == nil:
 		return refusedMAC, remedyStrict
 	}
 	return refusedAddress, remedyStrict

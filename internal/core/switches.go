@@ -106,6 +106,7 @@ func (e SwitchUp) apply(c *Core) {
 	sw.out = nil // what that would delete, the comparison finds
 	memory := pipeline.Remember(e.Dump.Flows)
 	restored := c.restore(sw, memory)
+	c.restrict(sw)
 	c.hold(sw, memory)
 	d := e.Dump.Compare(c.wanted(sw), sw.base.Groups, sw.base.Meters)
 	sw.sync = view.Sync{
@@ -377,6 +378,7 @@ func (c *Core) reattach(sw *switchState) {
 	}
 	c.findUplinks(sw)
 	c.forgetUnattached(sw)
+	c.restrict(sw)
 }
 
 // portDown doubts who is behind a port that went down: they may be elsewhere.

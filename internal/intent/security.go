@@ -3,6 +3,7 @@ package intent
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/isat-sdn/isat/packet"
 )
@@ -38,6 +39,22 @@ func (s Security) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 type Allowed struct {
 	MAC packet.MAC
 	IPs []netip.Prefix // masked; one address has all its bits
+}
+
+// Has says whether the MAC may have an address: one of those listed, or the
+// link-local one that the MAC makes (modified EUI-64), which needs no listing.
+func (a *Allowed) Has(ip netip.Addr) bool {
+	return len(a.IPs) == 0 || ip == netip.AddrFrom16(packet.LinkLocal(a.MAC)) ||
+		slices.ContainsFunc(a.IPs, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// AllowedOf finds a MAC in a port's list, which is sorted; nil if it is not there.
+func AllowedOf(list []Allowed, mac packet.MAC) *Allowed {
+	i, ok := slices.BinarySearchFunc(list, mac, func(a Allowed, mac packet.MAC) int { return slices.Compare(a.MAC[:], mac[:]) })
+	if !ok {
+		return nil
+	}
+	return &list[i]
 }
 
 // Bounds of what one port lists.
