@@ -306,6 +306,18 @@ func TestClaims(t *testing.T) {
 		{"an unknown address", 3, tells(stranger, h2, "10.0.0.99").frame(), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
 		{"a stale one", 3, tells(stranger, h2, "10.0.0.3").frame(), want{ports: []uint32{2}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
 	})
+	rs := func(h ovstest.Host, source string) []byte {
+		return ipPacket{dst: packet.MAC{0x33, 0x33, 0, 0, 0, 2}, src: h.MAC, from: source, to: "ff02::2", ttl: 255,
+			proto: layers.IPProtocolICMPv6, icmp: [2]uint8{133, 0}}.frame()
+	}
+	all := func(punts ...pipeline.Reason) want { return want{ports: []uint32{1, 3, 4, local}, punts: punts} }
+	runCases(t, newBoth(t, w), []testCase{
+		{"a router solicitation for another host", 2, rs(h2, "fe80::1"), want{}},
+		{"likewise with its MAC", 3, rs(h1, "fe80::1"), want{punts: []pipeline.Reason{pipeline.ReasonLearn}}},
+		{"a router solicitation of the owner", 2, rs(h2, "fe80::2"), all()},
+		{"from an unknown address", 2, rs(h2, "fe80::99"), all()},
+		{"from nobody", 2, rs(h2, "::"), all()},
+	})
 	n := ovstest.Worlds()[1]
 	runCases(t, newBoth(t, n), []testCase{
 		{"the gateway's address", 1, tells(n.Host("blue1"), n.Host("blue2"), "10.1.0.1").frame(), claimed},
@@ -314,6 +326,7 @@ func TestClaims(t *testing.T) {
 			want{ports: []uint32{4}, punts: []pipeline.Reason{pipeline.ReasonLearn}}},
 	})
 	runCases(t, newBothWith(t, w, func(f *openflow.FlowMod) bool { return f.HardTimeout == 0 }), []testCase{
+		{"a router solicitation without a controller", 2, rs(h2, "fe80::1"), all()},
 		{"without a controller", 3, tells(stranger, h2, "10.0.0.1").frame(), want{ports: []uint32{2}}},
 	})
 }
