@@ -30,6 +30,9 @@ type contest struct {
 	from  who
 	// packet is the claim itself, which reaches nobody before it is decided.
 	packet *Punt
+	// lease is what a DHCP server has given to somebody else meanwhile: it counts
+	// before the claim, unless the owner answers.
+	lease *leaseGiven
 }
 
 // stationContest is a MAC that was heard at another place of its switch, while
@@ -250,14 +253,19 @@ func (c *Core) tickContest(key binding.Key) {
 	b := c.table.Lookup(key)
 	switch {
 	case b == nil || b.MAC == k.claim.MAC || b.Origin.Configured() || b.State == binding.Duplicate,
-		c.table.Station(k.claim.Station()) == nil, k.resting && !k.again(c.now):
+		k.lease == nil && c.table.Station(k.claim.Station()) == nil, k.resting && !k.again(c.now):
 		delete(c.contests, key) // settled, or the newcomer is gone, or has given up
 		c.contestEnds(k.from.at)
+		if k.lease != nil {
+			c.lease(*k.lease)
+		}
 		c.contestOver(key, k)
 	case c.now-k.since >= contestTime:
 		delete(c.contests, key)
 		c.contestEnds(k.from.at)
-		if c.take(movedSilent, k.claim, k.from) {
+		if k.lease != nil {
+			c.grant(*k.lease)
+		} else if c.take(movedSilent, k.claim, k.from) {
 			c.released(c.table.Lookup(key))
 		}
 		c.contestOver(key, k)
@@ -284,6 +292,10 @@ func (c *Core) ownerAnswered(key binding.Key, mac packet.MAC) {
 	c.alarms.Arm(alarm{alarmContest, key}, k.answered(c.now, c.contesting[k.from.at] > crowd))
 	b := c.table.Lookup(key)
 	c.refuseClaim(refusedOwner, key, k.from, c.ownerOf(b))
+	if k.lease != nil && k.lease.MAC != k.claim.MAC {
+		c.refuseClaim(refusedOwner, key, k.lease.who(), c.ownerOf(b))
+	}
+	k.lease = nil
 	c.defend(b)
 }
 

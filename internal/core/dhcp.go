@@ -84,7 +84,7 @@ func (c *Core) leased(sw *switchState, e *Punt, ip netip.Addr, mac packet.MAC, s
 	}
 	at := c.clientAt(sw, e.Segment, mac)
 	evidence := binding.Evidence{Key: binding.NewKey(e.Segment, ip), MAC: mac, Switch: at.Switch}
-	c.lease(evidence, at, int64(seconds)*int64(time.Second))
+	c.lease(leaseGiven{evidence, at, int64(seconds) * int64(time.Second)})
 }
 
 // clientAt is where a client is. Every switch on the way to the server has a

@@ -256,7 +256,7 @@ func TestKeptLease(t *testing.T) {
 	before.step(before.connect(sw))
 	before.receive(sw, 1, request(1, 9))
 	give := func(span time.Duration) {
-		before.core.lease(binding.Evidence{Key: hostKey(1), MAC: hostMAC(1), Switch: 1}, place{Switch: 1, Port: 1}, int64(span))
+		before.core.lease(leaseGiven{binding.Evidence{Key: hostKey(1), MAC: hostMAC(1), Switch: 1}, place{Switch: 1, Port: 1}, int64(span)})
 		before.step()
 	}
 	give(time.Hour)

@@ -368,51 +368,6 @@ func (c *Core) rewatch(before *intent.Intent) {
 	c.rehold(before)
 }
 
-// lease records what a DHCP server gave, at a place.
-func (c *Core) lease(e binding.Evidence, at place, span int64) {
-	was := who{}
-	if old := c.table.Lookup(e.Key); old != nil {
-		was = c.ownerOf(old)
-	}
-	verdict, change := c.table.Lease(c.now, e, span)
-	c.counters.bindings[verdict]++
-	is := who{e.MAC, at}
-	switch verdict {
-	case binding.RefusedFixed:
-		c.refuseClaim(refusedConfigured, e.Key, is, was)
-		return
-	case binding.RefusedTotal, binding.RefusedNetwork, binding.RefusedPort:
-		c.refuseLimit(verdict, e.Key, is)
-		return
-	case binding.Learned:
-		c.decide(learnedLeased, e.Key, is, who{})
-	case binding.Moved:
-		c.decide(movedLeased, e.Key, is, was)
-	}
-	c.alarms.Arm(alarm{alarmLease, e.Key}, c.now+span)
-	if change == (binding.Change{}) {
-		return // its owner has not been heard yet
-	}
-	c.spread(change, nil)
-	c.heard(e.Key)
-	c.released(change.New)
-	if change.New != nil {
-		c.answered(e.Key)
-		if c.keeping {
-			c.keepBinding(change.New) // a renewal changes nothing else
-		}
-	}
-}
-
-// endLease takes a lease away, with its binding.
-func (c *Core) endLease(why decision, key binding.Key) {
-	change, ok := c.table.EndLease(key)
-	if ok && change.Old != nil {
-		c.decide(why, key, c.ownerOf(change.Old), who{})
-		c.spread(change, nil)
-	}
-}
-
 // refuseLimit tells of something that there is no room for.
 func (c *Core) refuseLimit(v binding.Verdict, key binding.Key, from who) {
 	why := map[binding.Verdict]decision{binding.RefusedTotal: refusedTotal, binding.RefusedNetwork: refusedNetwork, binding.RefusedPort: refusedPort}[v]

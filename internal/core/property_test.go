@@ -343,7 +343,7 @@ func (r *randomWorld) lease() {
 	} else {
 		at := place{Switch: sw.ID, Port: binding.PortKey(rapid.Uint32Range(1, 4).Draw(r.t, "port"))}
 		span := rapid.SampledFrom([]int64{1e9, 5e9, 60e9, int64(1<<32-1) * 1e9}).Draw(r.t, "span")
-		r.core.lease(binding.Evidence{Key: key, MAC: hostMAC(rapid.ByteRange(1, 6).Draw(r.t, "mac")), Switch: sw.ID}, at, span)
+		r.core.lease(leaseGiven{binding.Evidence{Key: key, MAC: hostMAC(rapid.ByteRange(1, 6).Draw(r.t, "mac")), Switch: sw.ID}, at, span})
 	}
 	r.flush()
 }

@@ -179,6 +179,63 @@ func TestLease(t *testing.T) {
 	check(g.punt(2, 4, pipeline.ReasonLearn, announce(5, "10.0.0.9")), "learned heard 10.0.0.9 02:00:00:00:00:05 p4")
 }
 
+// What another one has is asked for before a lease takes it: whoever knows an address can give it
+// back to the server in its owner's name, and be given it.
+//
+// conformance: R4 S6
+func TestLeaseAsksTheOwner(t *testing.T) {
+	server, owner, thief := hostMAC(2), hostMAC(4), hostMAC(5)
+	key := binding.NewKey(binding.Segment{Network: 1}, netip.MustParseAddr("10.0.0.9"))
+	for _, c := range []struct {
+		name     string
+		first    []byte // how the owner came to the address
+		answers  bool
+		thief    packet.MAC
+		decided  []string
+		has      packet.MAC
+		leasedTo packet.MAC
+	}{
+		{"an owner with a lease answers", dhcp4(server, owner, ack, "10.0.0.9", 600), true, thief,
+			[]string{"asked claimed 10.0.0.9 02:00:00:00:00:05 p4", "refused owner-answers 10.0.0.9 02:00:00:00:00:05 p4", "defended claimed 10.0.0.9 02:00:00:00:00:04 p4"}, owner, owner},
+		{"an owner without one answers", announce(4, "10.0.0.9"), true, thief,
+			[]string{"asked claimed 10.0.0.9 02:00:00:00:00:05 p4", "refused owner-answers 10.0.0.9 02:00:00:00:00:05 p4", "defended claimed 10.0.0.9 02:00:00:00:00:04 p4"}, owner, packet.MAC{}},
+		{"the client is nobody", dhcp4(server, owner, ack, "10.0.0.9", 600), true, hostMAC(6),
+			[]string{"asked claimed 10.0.0.9 02:00:00:00:00:06 ", "refused owner-answers 10.0.0.9 02:00:00:00:00:06 ", "defended claimed 10.0.0.9 02:00:00:00:00:04 p4"}, owner, owner},
+		{"the owner has left", dhcp4(server, owner, ack, "10.0.0.9", 600), false, thief,
+			[]string{"asked claimed 10.0.0.9 02:00:00:00:00:05 p4", "moved leased 10.0.0.9 02:00:00:00:00:05 p4"}, thief, thief},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGuarded(t)
+			g.station(1, 2, 2)
+			g.station(1, 4, 4)
+			g.station(2, 4, 5)
+			port, reason := binding.PortKey(2), pipeline.ReasonDHCP
+			if c.leasedTo.IsZero() {
+				port, reason = 4, pipeline.ReasonLearn
+			}
+			g.punt(1, port, reason, c.first)
+			g.decided = nil
+			g.step(Punt{Switch: 1, Reason: pipeline.ReasonDHCP, Segment: key.Segment, Port: 2, Frame: dhcp4(server, c.thief, ack, "10.0.0.9", 600)})
+			g.sleep(80 * time.Millisecond)
+			if b := g.core.table.Lookup(key); b == nil || b.MAC != owner {
+				t.Fatalf("before it was asked: %+v", b)
+			}
+			if c.answers {
+				g.step(Punt{Switch: 1, Reason: pipeline.ReasonLearn, Segment: key.Segment, Port: 4, Frame: announce(4, "10.0.0.9")})
+			}
+			g.sleep(2 * time.Second)
+			if !slices.Equal(g.decided, c.decided) {
+				t.Errorf("decided %q, want %q", g.decided, c.decided)
+			}
+			b := g.core.table.Lookup(key)
+			if leasedTo, _, _ := g.core.table.LeaseOf(key); b == nil || b.MAC != c.has || leasedTo != c.leasedTo {
+				t.Errorf("%+v has it, and it is leased to %s", b, leasedTo)
+			}
+			g.check()
+		})
+	}
+}
+
 // A client gives back its own lease, and nobody else's.
 //
 // conformance: S6
