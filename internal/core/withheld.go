@@ -20,7 +20,13 @@ const maxWithheld = 512
 func (c *Core) withheld(sw *switchState, e *Punt) {
 	s, at := &c.subject, place{Switch: sw.ID, Port: e.Port}
 	key, mac, ok := s.Claim(e.Segment)
-	if !ok || c.uncontradicted(key, c.table.Lookup(key), mac) {
+	switch {
+	case !ok:
+		// The switch has read a claim where nothing is read here, as behind an LLC
+		// and SNAP header: nobody can be asked about it.
+		c.counters.claimsDropped++
+		return
+	case c.uncontradicted(key, c.table.Lookup(key), mac):
 		c.goOn(e)
 		return
 	}

@@ -120,6 +120,10 @@ func TestClaimIsDropped(t *testing.T) {
 			c.punt(2, 4, pipeline.ReasonClaim, packet.AppendARP(nil, packet.Broadcast, hostMAC(5), false, 0,
 				&packet.ARP{Op: 2, SHA: hostMAC(6), SPA: [4]byte{10, 0, 0, 9}, TPA: [4]byte{10, 0, 0, 8}}))
 		},
+		"behind a SNAP header, which only the switch reads": func(c *claims) {
+			f := announce(5, "10.0.0.9")
+			c.punt(2, 4, pipeline.ReasonClaim, slices.Concat(f[:12], []byte{0, byte(8 + len(f[14:])), 0xaa, 0xaa, 3, 0, 0, 0}, f[12:]))
+		},
 		"the operator's": func(c *claims) { c.punt(2, 4, pipeline.ReasonClaim, announce(5, "10.0.0.77")) },
 		"leased to another one meanwhile": func(c *claims) {
 			c.punt(2, 4, pipeline.ReasonClaim, announce(5, "10.0.0.9"))
