@@ -75,6 +75,11 @@ const (
 	MaxAsked     = 100_000
 )
 
+// OwnMAC is the address that isat's own packets carry: locally administered, and
+// the same on every controller. Answers to it are punted, and no host may send
+// from it.
+var OwnMAC = packet.MAC{0x02, 'i', 's', 'a', 't', 0x01}
+
 // SpongeMAC is what a sponge answers with if nothing else is asked for: locally
 // administered, and nobody's.
 var SpongeMAC = packet.MAC{0x02, 'i', 's', 'a', 't', 0x02}

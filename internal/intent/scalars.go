@@ -297,7 +297,14 @@ var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // isHost says whether a host may have the address.
 func isHost(ip netip.Addr) bool {
-	return !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLoopback() && ip != limitedBroadcast
+	return !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLoopback() && !isReserved(ip)
+}
+
+// isReserved says whether an address is of "this network", or of what is kept for
+// the future, the broadcast address among it (RFC 1122 §3.2.1.3): the switches
+// answer nobody who asks for one.
+func isReserved(ip netip.Addr) bool {
+	return ip.Is4() && (ip.As4()[0] == 0 || ip.As4()[0] >= 240)
 }
 
 func addressKind(ip netip.Addr) string {
@@ -308,8 +315,10 @@ func addressKind(ip netip.Addr) string {
 		return "a loopback"
 	case ip.IsUnspecified():
 		return "the unspecified"
+	case ip == limitedBroadcast:
+		return "the broadcast"
 	}
-	return "the broadcast"
+	return "a reserved"
 }
 
 const wantMAC = "the MAC address of a station, such as 02:00:00:00:00:01"
@@ -331,6 +340,8 @@ func (d *decoder) macText(s scalar, key string) item[packet.MAC] {
 		d.failf(s.at, "%s %s is all zero: want %s", key, mac, wantMAC)
 	case mac.IsMulticast():
 		d.failf(s.at, "%s %s is a multicast or broadcast address: want %s", key, mac, wantMAC)
+	case mac == OwnMAC:
+		d.failf(s.at, "%s %s is isat's own, from which nobody may send: want %s", key, mac, wantMAC)
 	default:
 		return item[packet.MAC]{mac, s.at, true}
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/openflow"
-	"github.com/isat-sdn/isat/packet"
 )
 
 // Table is the number of a flow table.
@@ -178,10 +178,8 @@ const (
 	macMask   = 1<<48 - 1
 )
 
-// MAC is the address that isat's own packets carry: locally administered, and
-// the same on every controller. Answers to it are punted, and no host may send
-// from it.
-var MAC = packet.MAC{0x02, 'i', 's', 'a', 't', 0x01}
+// MAC is the address that isat's own packets carry.
+var MAC = intent.OwnMAC
 
 // segmentValue is the metadata of a segment.
 func segmentValue(s binding.Segment) uint64 {
