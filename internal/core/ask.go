@@ -37,7 +37,7 @@ const (
 func (c *Core) ask(key binding.Key, reason askReason) *ask {
 	a := c.asks[key]
 	if a == nil {
-		a = &ask{began: c.now}
+		a = &ask{reason: reason, began: c.now}
 		c.asks[key] = a
 		c.enqueue(key)
 	}

@@ -70,6 +70,9 @@ type Core struct {
 	contesting  map[place]int         // how many contests are of claims from a place
 	defended    map[binding.Key]int64 // when an address was announced against a claim last
 	toAsk       keyQueue              // questions that wait for their turn
+	toAskLast   keyQueue              // those of flushes, which come after all others
+	flushing    keyQueue              // bindings that are still to be doubted, for an operator
+	flushed     int64                 // when the last ones were
 	asking      bucket                // of those
 	announcing  bucket                // of announcements against claims
 	telling     bucket                // of events that hosts provoke
@@ -190,6 +193,7 @@ func (c *Core) tick() {
 	c.tickPacing()
 	c.heldTooLong(c.holds.Tick(c.now))
 	c.tickAlarms()
+	c.tickFlush()
 	c.tickQuestions()
 	c.tickRouters()
 	for _, sw := range c.switches {
@@ -220,8 +224,11 @@ func (c *Core) Next() (time.Time, bool) {
 	if c.pacing.waits(usual) {
 		earlier(c.pacing.next(c.now))
 	}
-	if c.toAsk.len() > 0 {
+	if c.toAsk.len()+c.toAskLast.len() > 0 {
 		earlier(c.asking.next(c.now))
+	}
+	if c.flushing.len() > 0 {
+		earlier(c.flushed + flushInterval)
 	}
 	if t, waits := c.holds.Next(); waits {
 		earlier(t)

@@ -185,13 +185,24 @@ func (c *Core) expire(why decision, key binding.Key) {
 }
 
 // enqueue puts a question to an owner in the queue: they go out at a limited
-// rate (conformance L1), the oldest first.
-func (c *Core) enqueue(key binding.Key) { c.toAsk.push(key) }
+// rate (conformance L1), the oldest first. Those of a flush, of which there may be
+// as many as there are bindings, do not keep others from theirs.
+func (c *Core) enqueue(key binding.Key) {
+	if a := c.asks[key]; a != nil && a.reason == askFlushed {
+		c.toAskLast.push(key)
+	} else {
+		c.toAsk.push(key)
+	}
+}
 
 // tickQuestions puts as many questions as may be put now.
 func (c *Core) tickQuestions() {
-	for c.toAsk.len() > 0 && c.asking.take(c.now) {
-		if key := c.toAsk.pop(); c.asks[key] != nil {
+	for c.toAsk.len()+c.toAskLast.len() > 0 && c.asking.take(c.now) {
+		queue := &c.toAsk
+		if queue.len() == 0 {
+			queue = &c.toAskLast
+		}
+		if key := queue.pop(); c.asks[key] != nil {
 			c.putAsk(key)
 		} else {
 			c.refresh(key)

@@ -55,17 +55,43 @@ func (c *Core) within(s *Scope) (keys []binding.Key) {
 	return keys
 }
 
-// Flush doubts every learned binding in the scope: its owner is asked at once,
-// and it goes if nobody answers. It returns how many there are.
+// Of many bindings that are flushed so many are doubted at a time, so long apart:
+// what has to be done meanwhile does not wait for all of them, and no switch is sent
+// more than it can take.
+const (
+	flushAtOnce   = 1024
+	flushInterval = int64(10e6)
+)
+
+// Flush doubts every learned binding in the scope: its owner is asked, and it goes
+// if nobody answers. It returns how many there are.
 func (c *Core) Flush(now time.Time, s Scope) int {
 	c.now = now.UnixNano()
+	c.flushSome(c.flushing.len()) // of an earlier one, so that there is never more than one waiting
 	n := 0
 	for _, key := range c.within(&s) {
-		if c.doubt(silentFlushed, askFlushed, key) {
+		if c.table.Lookup(key).State != binding.Duplicate {
+			c.flushing.push(key)
 			n++
 		}
 	}
+	c.flushSome(flushAtOnce)
 	return n
+}
+
+// tickFlush goes on with a flush.
+func (c *Core) tickFlush() {
+	if since := c.now - c.flushed; c.flushing.len() > 0 && (since >= flushInterval || since < 0) { // a clock may be set back
+		c.flushSome(flushAtOnce)
+	}
+}
+
+// flushSome doubts some of the bindings that are to be flushed.
+func (c *Core) flushSome(most int) {
+	for range min(most, c.flushing.len()) {
+		c.doubt(silentFlushed, askFlushed, c.flushing.pop())
+	}
+	c.flushed = c.now
 }
 
 // ClearDuplicates releases the frozen bindings in the scope, and returns how

@@ -589,7 +589,7 @@ func (w *world) checkClock(b *binding.Binding) {
 		if n, ok := c.intent.ByNumber(b.Network); ok && n.Duplicates.Hold > 0 && !release {
 			w.fail("nobody releases the duplicate %v", b.Key)
 		}
-	case c.asks[b.Key] != nil, slices.Contains(c.toAsk.keys[c.toAsk.head:], b.Key), unheard, recalled:
+	case c.asks[b.Key] != nil, slices.Contains(c.toAsk.keys[c.toAsk.head:], b.Key), slices.Contains(c.toAskLast.keys[c.toAskLast.head:], b.Key), unheard, recalled:
 	case home == nil:
 		w.fail("%v is bound to %v, which is nowhere, and nobody asks", b.Key, b.MAC)
 	case c.table.AgeLimit(b.Key) == 0 && !b.Unwatched:

@@ -1,0 +1,99 @@
+package core
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/isat-sdn/isat/internal/binding"
+	"github.com/isat-sdn/isat/internal/fabric"
+	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/internal/pipeline"
+	"github.com/isat-sdn/isat/packet"
+)
+
+// flushed is a world with many hosts.
+type flushed struct {
+	*world
+	hosts uint32
+}
+
+func newFlushed(t *testing.T, limits string) *flushed {
+	in, err := intent.Parse("flush.yaml", []byte("kind: limits\n"+limits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &flushed{world: newWorld(in, Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)}
+	sw := f.addSwitch(1, "s1")
+	sw.Ports[1] = fabric.Port{Number: 1, Name: "p1", Up: true}
+	f.step(f.connect(sw))
+	return f
+}
+
+// hear has one more host heard.
+func (f *flushed) hear() (key binding.Key) {
+	f.hosts++
+	mac, ip := packet.MAC{2, 1}, [4]byte{10}
+	binary.BigEndian.PutUint32(mac[2:], f.hosts)
+	binary.BigEndian.PutUint16(ip[2:], uint16(f.hosts))
+	f.step(Punt{Switch: 1, Reason: pipeline.ReasonLearn, Segment: binding.Segment{Network: 1}, Port: 1,
+		Frame: packet.AppendARP(nil, packet.Broadcast, mac, false, 0, &packet.ARP{Op: 1, SHA: mac, SPA: ip, TPA: ip})})
+	return binding.NewKey(binding.Segment{Network: 1}, netip.AddrFrom4(ip))
+}
+
+func (f *flushed) reachable() int { return f.core.table.CountsOf(binding.ARP, binding.Reachable) }
+
+// A flush of many bindings is spread, so that nothing waits for all of it: what is
+// heard meanwhile is known at once, and in the end each of them was asked, or is gone.
+//
+// conformance: L1
+func TestFlushOfMany(t *testing.T) {
+	f := newFlushed(t, "probesPerSecond: 1000000\n")
+	const many = 5 * flushAtOnce
+	for range many {
+		f.hear()
+	}
+	if n := f.core.Flush(f.now, Scope{}); n != many || f.reachable() != many-flushAtOnce {
+		t.Fatalf("%d are flushed, and %d reachable", n, f.reachable())
+	}
+	f.hear()
+	if got := f.reachable(); got != many-flushAtOnce+1 {
+		t.Errorf("%d are reachable while the others wait", got)
+	}
+	f.sleep(4 * time.Duration(flushInterval))
+	if got := f.reachable(); got != 1 {
+		t.Errorf("%d are reachable after all were doubted", got)
+	}
+	f.sleep(4 * time.Second)
+	if got := f.core.table.Len().Bindings; got != 1 {
+		t.Errorf("%d are there after nobody answered", got)
+	}
+
+	// One flush ends another.
+	for range many {
+		f.hear()
+	}
+	f.core.Flush(f.now, Scope{})
+	f.core.Flush(f.now, Scope{})
+	if got := f.core.flushing.len(); got > many+1 {
+		t.Errorf("%d wait to be doubted", got)
+	}
+}
+
+// The questions of a flush come after all others.
+//
+// conformance: L1
+func TestFlushKeepsNobodyWaiting(t *testing.T) {
+	f := newFlushed(t, "probesPerSecond: 4\n")
+	for range 100 {
+		f.hear()
+	}
+	f.core.Flush(f.now, Scope{})
+	key := f.hear()
+	a := f.core.ask(key, askDoubted)
+	f.sleep(time.Second)
+	if a.sent == 0 {
+		t.Errorf("it was not asked: %d questions of the flush are before it", f.core.toAsk.len())
+	}
+}
