@@ -9,6 +9,7 @@ type Glance struct {
 	Src      [16]byte // an IPv4 address in its mapped form
 	Protocol uint8    // the upper layer; 0 if the headers end before it
 	Hidden   bool     // the headers, or a first fragment, end before port or type; of IPv6
+	First    bool     // the first fragment, of IPv6
 	UDPTo    uint16   // destination port, 0 if it isn't UDP or the port isn't there
 	ICMPType uint8    // of ICMPv6, likewise
 }
@@ -18,7 +19,6 @@ type Glance struct {
 func (g *Glance) Parse(f *Frame) (ok bool) {
 	*g = Glance{}
 	var upper []byte // nil in a later fragment
-	first := false   // it is the first one, of IPv6
 	switch f.EtherType {
 	case EtherTypeIPv4:
 		var ip ipv4
@@ -43,7 +43,7 @@ func (g *Glance) Parse(f *Frame) (ok bool) {
 		}
 		g.Protocol = ip.protocol
 		if !ip.later {
-			upper, first = ip.upper, ip.fragmented
+			upper, g.First = ip.upper, ip.fragmented
 		}
 	default:
 		return false
@@ -54,6 +54,6 @@ func (g *Glance) Parse(f *Frame) (ok bool) {
 	case g.V6 && g.Protocol == nextICMPv6 && len(upper) > 0:
 		g.ICMPType = upper[0]
 	}
-	g.Hidden = first && (g.Protocol == protocolUDP && g.UDPTo == 0 || g.Protocol == nextICMPv6 && g.ICMPType == 0)
+	g.Hidden = g.First && (g.Protocol == protocolUDP && g.UDPTo == 0 || g.Protocol == nextICMPv6 && g.ICMPType == 0)
 	return true
 }

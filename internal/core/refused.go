@@ -19,6 +19,7 @@ const (
 	dhcp6ClientPort  = 546
 	icmpRouterAdvert = 134
 	icmpRedirect     = 137
+	protocolICMPv6   = 58
 	vlanTagLen       = 4
 	remedyTrusted    = "if it belongs there, mark its port trusted: true in the intent"
 	remedyTags       = "if it may send frames with two VLAN tags, its port must be trusted and not strict"
@@ -77,7 +78,7 @@ func refusal(at *fabric.Attachment, s *resolve.Subject, g *packet.Glance) (decis
 			return refusedServer, remedyTrusted
 		case g.ICMPType == icmpRouterAdvert || g.ICMPType == icmpRedirect:
 			return refusedRouter, remedyTrusted
-		case g.Hidden:
+		case g.Hidden, g.First && g.Protocol == protocolICMPv6 && !strict:
 			return refusedHidden, remedyTrusted
 		}
 	}

@@ -374,6 +374,7 @@ func TestRefused(t *testing.T) {
 		{4, icmp6(layers.IPProtocolICMPv6, 134, 0, 0, 0), "refused router fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolICMPv6, 137, 0, 0, 0), "refused router fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolIPv6Fragment, 58, 0, 0, 1, 0, 0, 0, 1, 134, 0, 0, 0), "refused router fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
+		{4, icmp6(layers.IPProtocolIPv6Fragment, 58, 0, 0, 1, 0, 0, 0, 1, 128, 0, 0, 0), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolIPv6Fragment, 60, 0, 0, 1, 0, 0, 0, 1, 58, 0, 1, 4, 0, 0, 0, 0), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolIPv6Fragment, 60, 0, 0, 1, 0, 0, 0, 1, 17, 0, 1, 4, 0, 0, 0, 0), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},
 		{4, icmp6(layers.IPProtocolIPv6Destination, 58, 200, 0, 0, 0, 0, 0, 0), "refused hidden fe80::ff:fe00:4 02:00:00:00:00:04 p4"},

@@ -206,6 +206,7 @@ func TestServersAndRouters(t *testing.T) {
 		{"S5 inside one", 3, priorityTagged(ra(plain, 134)), refused},
 		{"S5 two tags on a trusted port", 2, priorityTagged(priorityTagged(ra(server, 134))), want{ports: []uint32{1, 3, 4, 5, local}}},
 		{"S5 two tags on a trusted port that is strict", 5, priorityTagged(priorityTagged(ra(both, 134))), refused},
+		{"S5 in what overlaps a fragment", 3, overlapped(plain), refused},
 		{"S5 a large ping", 3, echoFragment(plain), others},
 	})
 }
@@ -261,6 +262,13 @@ func firstFragment(frame []byte) []byte {
 	frame = withHeaders(frame, 44, 60)[:14+40+8+8]
 	binary.BigEndian.PutUint16(frame[14+4:], 8+8)
 	return frame
+}
+
+// overlapped is the first fragment of an echo request that others can make an advertisement.
+func overlapped(h ovstest.Host) []byte {
+	p := ipPacket{dst: packet.MAC{0x33, 0x33, 0, 0, 0, 1}, src: h.MAC, from: h.IPs[1].String(), to: "ff02::1", ttl: 255,
+		proto: layers.IPProtocolICMPv6, icmp: [2]uint8{128, 0}}
+	return withHeaders(p.frame(), 44, 60)
 }
 
 // echoFragment is the first fragment of an echo request to all nodes.

@@ -67,6 +67,11 @@ func guardServerRules() []Rule {
 			Doc: "a chain of extension headers that the switch could not follow: it may hide either (RFC 7113 §2, RFC 7610 §5)"},
 		{Priority: 97, Match: `!flags.trusted && ip6 && ip.first_frag && (udp.dst == 0 || icmp6.type == 0)`, Actions: refuse,
 			Doc: "a first fragment that ends before its ports or type: likewise"},
+		// What overlaps it may say otherwise to a host that does not drop that (RFC
+		// 5722 §4). Only such can be an advertisement or a redirect (RFC 4861 §6.1.2,
+		// §8.1); ordinary packets have another hop limit.
+		{Priority: 89, Match: `!flags.trusted && ip6.src == fe80::/10 && ip.ttl == 255 && ip.proto == 58 && ip.first_frag`, Actions: refuse,
+			Doc: "a first fragment that fragments which overlap it may make a router's (RFC 7113 §2)"},
 	}
 }
 
