@@ -152,6 +152,50 @@ func decodeFlowRemoved(r *reader) *FlowRemoved {
 	return m
 }
 
+// Where an encoded flow-removed has its fields.
+const (
+	removedPriority    = 16
+	removedReason      = 18
+	removedTable       = 19
+	removedDuration    = 20
+	removedIdleTimeout = 28
+	removedHardTimeout = 30
+	removedPackets     = 32
+	removedBytes       = 40
+	removedMatch       = 48
+)
+
+// ParseFlowRemoved reads the flow-removed message b into m, without allocating if the match is in
+// the form in which this package sends it: m.Match is valid as long as the bytes of b are.
+func ParseFlowRemoved(b []byte, m *FlowRemoved) error {
+	if len(b) < removedMatch+8 || b[0] != Version || Type(b[1]) != TypeFlowRemoved || int(be.Uint16(b[2:])) != len(b) ||
+		!onlyCanonicalMatch(b[removedMatch:]) {
+		_, other, err := Decode(b)
+		if err != nil {
+			return err
+		}
+		decoded, ok := other.(*FlowRemoved)
+		if !ok {
+			return &DecodeError{What: "flow-removed", Reason: "another message"}
+		}
+		*m = *decoded
+		return nil
+	}
+	*m = FlowRemoved{
+		Cookie: be.Uint64(b[HeaderLen:]), Priority: be.Uint16(b[removedPriority:]), Reason: b[removedReason], TableID: b[removedTable],
+		Duration:    time.Duration(be.Uint32(b[removedDuration:]))*time.Second + time.Duration(be.Uint32(b[removedDuration+4:])),
+		IdleTimeout: be.Uint16(b[removedIdleTimeout:]), HardTimeout: be.Uint16(b[removedHardTimeout:]),
+		PacketCount: be.Uint64(b[removedPackets:]), ByteCount: be.Uint64(b[removedBytes:]),
+		Match: matchView(b[removedMatch+4 : removedMatch+int(be.Uint16(b[removedMatch+2:]))]),
+	}
+	return nil
+}
+
+// onlyCanonicalMatch reports whether b is a match in canonical form, and nothing else.
+func onlyCanonicalMatch(b []byte) bool {
+	return pad8(int(be.Uint16(b[2:]))) == len(b) && canonicalMatch(b)
+}
+
 // appendDuration appends seconds and nanoseconds.
 func appendDuration(b []byte, d time.Duration) []byte {
 	b = be.AppendUint32(b, uint32(d/time.Second))

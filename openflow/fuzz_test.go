@@ -19,6 +19,7 @@ func exercise(fatalf func(string, ...any), b []byte) {
 	}
 	useFlowDump(b)
 	xid, m, err := openflow.Decode(b)
+	useFlowRemoved(fatalf, b, m)
 	if err != nil {
 		return
 	}
@@ -36,6 +37,16 @@ func exercise(fatalf func(string, ...any), b []byte) {
 	}
 	if twice := openflow.Append(nil, xid, again); !bytes.Equal(once, twice) {
 		fatalf("in    %x\nonce  %x\ntwice %x", b, once, twice)
+	}
+}
+
+// useFlowRemoved wants a flow that is gone to be read as m, what Decode makes of b, and nothing else
+// to be taken for one.
+func useFlowRemoved(fatalf func(string, ...any), b []byte, m openflow.Message) {
+	var got openflow.FlowRemoved
+	err := openflow.ParseFlowRemoved(b, &got)
+	if want, ok := m.(*openflow.FlowRemoved); ok != (err == nil) || ok && got != *want {
+		fatalf("%x is read as %+v, %v, and decoded as %+v", b, got, err, m)
 	}
 }
 

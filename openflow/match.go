@@ -26,6 +26,10 @@ type OXM struct {
 // and live on the heap; the views are documented as read-only.
 func viewOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
+// matchView is the match that the fields of b say, in canonical form, as long as the bytes of b are
+// not changed.
+func matchView(b []byte) Match { return Match{oxm: unsafe.String(unsafe.SliceData(b), len(b))} }
+
 // Key is the canonical encoding, usable as a map key.
 func (m Match) Key() string { return m.oxm }
 

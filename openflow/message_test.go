@@ -203,7 +203,9 @@ func TestHotPathAllocations(t *testing.T) {
 	actions := openflow.AppendActions(nil, openflow.Output{Port: openflow.PortInPort})
 	mod := sampleFlows()["flow mod"]
 	match := sampleMatch()
+	gone := openflow.Append(nil, 1, sampleMessages()["flow removed"])
 	var v openflow.PacketIn2View
+	var removed openflow.FlowRemoved
 	out := make([]byte, 0, 4096)
 	tests := []struct {
 		name string
@@ -217,6 +219,14 @@ func TestHotPathAllocations(t *testing.T) {
 				t.Fatal("metadata")
 			}
 			out = openflow.AppendPacketOut(out[:0], 1, v.InPort(), actions, v.Packet)
+		}},
+		{"flow removed", func() {
+			if err := openflow.ParseFlowRemoved(gone, &removed); err != nil {
+				t.Fatal(err)
+			}
+			if removed.Match != match {
+				t.Fatal(removed.Match)
+			}
 		}},
 		{"resume", func() { out = openflow.AppendResume(out[:0], 1, &v) }},
 		{"flow mod", func() { out = openflow.Append(out[:0], 1, mod) }},

@@ -51,7 +51,8 @@ type PortChanged struct {
 	Gone   bool
 }
 
-// Punt is a packet that a switch sent to the controller. The core keeps Frame.
+// Punt is a packet that a switch sent to the controller. The core keeps nothing of
+// Frame.
 type Punt struct {
 	Switch  uint64
 	Reason  pipeline.Reason

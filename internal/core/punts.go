@@ -116,6 +116,9 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 	delete(c.probed, evidence.Key)
 	verdict, change := c.table.Hear(c.now, evidence)
 	c.counters.bindings[verdict]++
+	if old := change.Old; old != nil && old.Unwatched && !change.New.Unwatched {
+		c.alarms.Disarm(alarm{alarmUnheard, evidence.Key}) // it would find nothing to do
+	}
 	c.heardAs(sw, e, evidence, verdict, change)
 	c.heard(evidence.Key)
 	b := c.table.Lookup(evidence.Key)
@@ -197,7 +200,7 @@ func (c *Core) question(sw *switchState, e *Punt) {
 			c.flood(key.Segment, asker)
 		}
 	case resolve.NotKnown, resolve.NotReachable:
-		c.search(key, resolve.Asker{At: at, MAC: s.Frame.Src, Frame: e.Frame}, s.IsProbe())
+		c.search(key, resolve.Asker{At: at, MAC: s.Frame.Src, Frame: slices.Clone(e.Frame)}, s.IsProbe())
 	}
 }
 

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"slices"
+
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/resolve"
@@ -52,6 +54,7 @@ func (c *Core) withhold(k *contest, e *Punt) {
 	}
 	c.dropWithheld(k)
 	latest := *e
+	latest.Frame = slices.Clone(e.Frame)
 	k.packet = &latest
 	c.counters.claimsHeld++
 }

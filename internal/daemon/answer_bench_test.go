@@ -47,7 +47,7 @@ func BenchmarkPacketIns(b *testing.B) {
 		d.PacketIns(s, all[i%batches], out)
 	}
 	b.StopTimer()
-	if len(d.events) > 0 || d.dropped.Load() > 0 {
+	if d.inbox.waiting() > 0 || d.dropped.Load() > 0 {
 		b.Fatal("not everything was answered")
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/ofconn.MaxPacketIns, "ns/answer")

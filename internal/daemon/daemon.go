@@ -45,7 +45,7 @@ type daemon struct {
 	core        *core.Core // the loop's own, but for the table's Lookup
 	table       *binding.Table
 	ended       <-chan struct{} // closed when the daemon is to end
-	events      chan core.Event
+	inbox       *inbox
 	queries     chan func()
 	sessions    sessions
 	lastSession atomic.Uint64
@@ -67,10 +67,6 @@ type daemon struct {
 
 // errEnding is what a question meets that comes too late.
 var errEnding = errors.New("isat is ending")
-
-// eventQueue is how many events may wait for the loop. Beyond, punts are
-// dropped and counted; everything else waits.
-const eventQueue = 8192
 
 // Run runs a controller until the context ends. The error is one line.
 func Run(ctx context.Context, config Config) (err error) {
@@ -140,8 +136,8 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 	}
 	d = &daemon{
 		config: config, log: config.Log, started: time.Now(),
-		core:   core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, asked.current),
-		events: make(chan core.Event, eventQueue), queries: make(chan func()),
+		core:  core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, asked.current),
+		inbox: newInbox(), queries: make(chan func()),
 		asked: asked, edits: make(chan edit),
 	}
 	d.table, d.store = d.core.Table(), kept
@@ -199,12 +195,7 @@ func (d *daemon) logRefused(err error) {
 
 // tell hands an event to the loop, and waits while the loop is behind. When the
 // daemon ends, events are nobody's any more.
-func (d *daemon) tell(e core.Event) {
-	select {
-	case d.events <- e:
-	case <-d.ended:
-	}
-}
+func (d *daemon) tell(e core.Event) { d.inbox.tell(e, d.ended) }
 
 // query runs a function on the loop, where it may look at the core.
 func (d *daemon) query(ctx context.Context, look func(*core.Core)) error {

@@ -170,56 +170,46 @@ func (q *punted) parse(v *openflow.PacketIn2View) (key binding.Key) {
 	return key
 }
 
-// punt hands a packet-in to the loop, unless that is behind.
+// punt hands a packet-in to the loop, unless that is behind or its userdata makes
+// no sense.
 func (d *daemon) punt(s *ofconn.Session, q *punted, v *openflow.PacketIn2View) {
-	if q.reason == 0 {
-		d.dropped.Add(1)
-		return
-	}
-	e, ok := q.event(s.DatapathID(), v)
-	if !ok {
-		d.dropped.Add(1)
-		return
-	}
-	select {
-	case d.events <- e:
+	told := false
+	switch id := s.DatapathID(); q.reason {
+	case 0:
+	case pipeline.ReasonHold, pipeline.ReasonRateLimit:
+		waiting, ok := pipeline.WaitingOf(v)
+		told = ok && len(v.Continuation) > 0 && d.inbox.offer(core.Paused{
+			Switch: id, Port: q.at, Waiting: waiting, Limit: q.reason == pipeline.ReasonRateLimit,
+			Resume: openflow.AppendResume(nil, 0, v), Frame: slices.Clone(v.Packet)})
+	case pipeline.ReasonCompose:
+		made, ok := pipeline.CompositionOf(v)
+		told = ok && d.inbox.offer(core.Composed{Switch: id, InPort: v.InPort(), Make: made, Frame: slices.Clone(v.Packet)})
 	default:
+		e := core.Punt{Switch: id, Reason: q.reason, Segment: q.segment, Port: q.at, Frame: v.Packet}
+		if q.reason == pipeline.ReasonLearn {
+			e.Known = pipeline.KnownOf(v)
+		}
+		told = d.inbox.punt(&e)
+	}
+	if !told {
 		d.dropped.Add(1)
 	}
 }
 
-// event makes of a packet-in what the core is told. ok is false if its userdata
-// makes no sense.
-func (q *punted) event(id uint64, v *openflow.PacketIn2View) (core.Event, bool) {
-	frame := slices.Clone(v.Packet)
-	switch q.reason {
-	case pipeline.ReasonHold, pipeline.ReasonRateLimit:
-		waiting, ok := pipeline.WaitingOf(v)
-		return core.Paused{Switch: id, Port: q.at, Waiting: waiting, Limit: q.reason == pipeline.ReasonRateLimit,
-			Resume: openflow.AppendResume(nil, 0, v), Frame: frame}, ok && len(v.Continuation) > 0
-	case pipeline.ReasonCompose:
-		made, ok := pipeline.CompositionOf(v)
-		return core.Composed{Switch: id, InPort: v.InPort(), Make: made, Frame: frame}, ok
+// FlowRemoved implements ofconn.Handler.
+func (d *daemon) FlowRemoved(s *ofconn.Session, gone *openflow.FlowRemoved) {
+	if key, mac, ok := pipeline.QuietOwner(gone); ok {
+		e := core.Quiet{Switch: s.DatapathID(), Key: key, MAC: mac, Idle: time.Duration(gone.IdleTimeout) * time.Second, Sent: gone.PacketCount > 0}
+		d.inbox.quiet(&e, d.ended)
+	} else if key, at, ok := pipeline.QuietStation(gone); ok {
+		key.Switch = s.DatapathID()
+		d.tell(core.QuietStation{Key: key, At: at})
 	}
-	e := core.Punt{Switch: id, Reason: q.reason, Segment: q.segment, Port: q.at, Frame: frame}
-	if q.reason == pipeline.ReasonLearn {
-		e.Known = pipeline.KnownOf(v)
-	}
-	return e, true
 }
 
 // Message implements ofconn.Handler. A switch that refuses a change is not as
 // wanted any more: it is closed, comes back, and is compared.
 func (d *daemon) Message(s *ofconn.Session, _ uint32, m openflow.Message) {
-	if gone, ok := m.(*openflow.FlowRemoved); ok {
-		if key, mac, ok := pipeline.QuietOwner(gone); ok {
-			d.tell(core.Quiet{Switch: s.DatapathID(), Key: key, MAC: mac, Idle: time.Duration(gone.IdleTimeout) * time.Second, Sent: gone.PacketCount > 0})
-		} else if key, at, ok := pipeline.QuietStation(gone); ok {
-			key.Switch = s.DatapathID()
-			d.tell(core.QuietStation{Key: key, At: at})
-		}
-		return
-	}
 	if reply, ok := m.(*openflow.MultipartReply); ok {
 		if meters, ok := reply.Body.(*openflow.MeterStatsReply); ok {
 			d.tell(core.Metered{Switch: s.DatapathID(), Meters: meters.Meters})

@@ -22,7 +22,7 @@ import (
 func idle(t testing.TB) (*daemon, *ofconn.Session) {
 	t.Helper()
 	d := &daemon{
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)), events: make(chan core.Event, 4), queries: make(chan func()),
+		log: slog.New(slog.NewTextHandler(io.Discard, nil)), inbox: newInbox(), queries: make(chan func()),
 		core: core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, intent.Default()),
 	}
 	d.table = d.core.Table()
@@ -91,14 +91,18 @@ func TestPacketIns(t *testing.T) {
 	if len(ports) != 2 || ports[0] != 2 || ports[1] != 3 {
 		t.Errorf("answers go to the ports %v, want 2 and 3", ports)
 	}
+	told := d.inbox.take()
+	if len(told) != 2 {
+		t.Fatalf("the loop is told %d events, want 2", len(told))
+	}
 	for i, want := range []pipeline.Reason{pipeline.ReasonSearch, pipeline.ReasonLearn} {
-		punt := (<-d.events).(core.Punt)
+		punt := told[i].(*core.Punt)
 		if punt.Reason != want || punt.Port != 2 || punt.Segment.Network != 1 || len(punt.Frame) == 0 {
 			t.Errorf("event %d: %+v", i, punt)
 		}
 	}
-	if n := s.Owner.(*worker).answered.Load(); n != 2 || len(d.events) != 0 || d.dropped.Load() != 0 {
-		t.Errorf("%d answered, %d left, %d dropped", n, len(d.events), d.dropped.Load())
+	if n := s.Owner.(*worker).answered.Load(); n != 2 || d.dropped.Load() != 0 {
+		t.Errorf("%d answered, %d dropped", n, d.dropped.Load())
 	}
 }
 
@@ -106,7 +110,7 @@ func TestPacketIns(t *testing.T) {
 // is none of the pipeline's is counted with them.
 func TestPacketInsDropped(t *testing.T) {
 	d, s := idle(t)
-	for range cap(d.events) + 2 {
+	for range eventQueue + 2 {
 		d.PacketIns(s, views(t, packetIn(pipeline.ReasonLearn, 2, request(2, 1))), nil)
 	}
 	d.PacketIns(s, views(t, packetIn(0, 2, request(2, 1)), packetIn(99, 2, request(2, 1))), nil)

@@ -11,10 +11,6 @@ import (
 	"github.com/isat-sdn/isat/internal/ofconn"
 )
 
-// batchSize is how many events one step takes at most, so that effects go out
-// in time.
-const batchSize = 512
-
 // syncTimeout is how long a switch may take to carry out a bundle.
 const syncTimeout = 2 * time.Minute
 
@@ -25,22 +21,21 @@ func (d *daemon) loop(ctx context.Context) error {
 	defer timer.Stop()
 	var syncs sync.WaitGroup
 	defer syncs.Wait()
-	batch := make([]core.Event, 0, batchSize)
+	batch := make([]core.Event, 0, batchSize+1)
 	for {
 		batch = batch[:0]
 		var edited chan<- struct{}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case e := <-d.events:
-			batch = append(batch, e)
+		case <-d.inbox.ready:
 		case look := <-d.queries:
 			look()
 		case e := <-d.edits:
 			batch, edited = append(batch, core.NewIntent{Intent: e.intent}), e.done
 		case <-timer.C:
 		}
-		batch = d.more(batch)
+		batch = append(batch, d.inbox.take()...)
 		began := time.Now()
 		d.core.WatchEvents(true, d.routine.Load() > 0)
 		effects := d.core.Step(d.clock.now(), batch...)
@@ -55,19 +50,6 @@ func (d *daemon) loop(ctx context.Context) error {
 			timer.Reset(d.clock.until(at))
 		}
 	}
-}
-
-// more adds the events that wait already.
-func (d *daemon) more(batch []core.Event) []core.Event {
-	for len(batch) < batchSize {
-		select {
-		case e := <-d.events:
-			batch = append(batch, e)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *sync.WaitGroup) {

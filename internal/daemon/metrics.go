@@ -13,7 +13,7 @@ import (
 // Metrics describes every metric of a daemon, with the values of one that has just
 // been made.
 func Metrics() []view.Metric {
-	d := &daemon{core: core.New(core.Config{}, intent.Default()), asked: new(asked)}
+	d := &daemon{core: core.New(core.Config{}, intent.Default()), inbox: newInbox(), asked: new(asked)}
 	d.switches = ofconn.New(ofconn.Config{}, d)
 	return append(d.core.Metrics(), d.metrics()...)
 }
@@ -36,8 +36,8 @@ const measureTimeout = 5 * time.Second
 func (d *daemon) metrics() []view.Metric {
 	return append(d.counters(),
 		view.Level("isat_kept_changes_waiting", "changes of bindings that wait to be written", d.kept().Waiting),
-		view.Level("isat_events_waiting", "events that wait for the core", len(d.events)),
-		view.Level("isat_events_waiting_max", "events that may wait; beyond, punts are dropped", cap(d.events)),
+		view.Level("isat_events_waiting", "events that wait for the core", d.inbox.waiting()),
+		view.Level("isat_events_waiting_max", "events that may wait; beyond, punts are dropped", eventQueue),
 		view.Count("isat_steps_total", "", "steps of the controller's loop, each of which takes the events that wait", d.steps.Load()),
 		view.Metric{Name: "isat_step_seconds_total", Help: "time that the steps took: its rate is the share of one core that the loop is busy for",
 			Values: []view.Sample{{Value: time.Duration(d.busy.Load()).Seconds()}}},

@@ -99,8 +99,11 @@ type Handler interface {
 	// returns out with zero or more whole OpenFlow messages appended; they are
 	// written when the reader's batch is done.
 	PacketIns(s *Session, views []openflow.PacketIn2View, out []byte) []byte
-	// Message is everything else: errors, flow-removed, replies nobody waits
-	// for, messages of unknown type.
+	// FlowRemoved is a flow that is gone. It and what it points to are valid during
+	// the call only.
+	FlowRemoved(s *Session, m *openflow.FlowRemoved)
+	// Message is everything else: errors, replies nobody waits for, messages of
+	// unknown type.
 	Message(s *Session, xid uint32, m openflow.Message)
 }
 

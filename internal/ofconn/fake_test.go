@@ -63,6 +63,14 @@ func (r *recorder) calls() string {
 func (r *recorder) Up(s *Session, st State)                       { r.note("up", s); r.ups <- upCall{s, st} }
 func (r *recorder) Down(s *Session, err error)                    { r.note("down", s); r.downs <- downCall{s, err} }
 func (r *recorder) PortStatus(_ *Session, m *openflow.PortStatus) { r.ports <- m }
+func (r *recorder) FlowRemoved(_ *Session, m *openflow.FlowRemoved) {
+	kept := *m
+	_, again, err := openflow.Decode(openflow.Append(nil, 0, &kept)) // what it points to is the session's
+	if err != nil {
+		panic(err)
+	}
+	r.messages <- again
+}
 func (r *recorder) Message(_ *Session, _ uint32, m openflow.Message) {
 	r.messages <- m
 }

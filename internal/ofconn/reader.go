@@ -9,8 +9,9 @@ import (
 
 // batchCounts are counted without atomic operations and added once per batch.
 type batchCounts struct {
-	packetIns uint64
-	echoes    uint64
+	packetIns    uint64
+	echoes       uint64
+	flowsRemoved uint64
 }
 
 // handleBuffered handles every whole message of the read buffer, then writes
@@ -61,6 +62,14 @@ func (s *Session) handle(msg []byte) {
 	case openflow.TypeEchoReply:
 		s.batch.echoes++ // that it came is all it says
 		return
+	case openflow.TypeFlowRemoved:
+		if err := openflow.ParseFlowRemoved(msg, &s.removed); err != nil {
+			s.malformed(msg, err)
+			return
+		}
+		s.batch.flowsRemoved++
+		s.srv.handler.FlowRemoved(s, &s.removed)
+		return
 	case openflow.TypeHello:
 		return // a second one changes nothing (OF1.3 7.5.1)
 	}
@@ -85,7 +94,7 @@ func (s *Session) echo(msg []byte) {
 	s.out[start+1] = byte(openflow.TypeEchoReply)
 }
 
-// handleDecoded is the slow path: everything but packet-ins and echoes.
+// handleDecoded is the slow path: everything but packet-ins, flows that are gone and echoes.
 func (s *Session) handleDecoded(msg []byte) {
 	xid, m, err := openflow.Decode(msg)
 	if err != nil {
@@ -103,8 +112,6 @@ func (s *Session) handleDecoded(msg []byte) {
 		if s.exchanges.take(xid, m) {
 			return
 		}
-	case *openflow.FlowRemoved:
-		c.FlowRemoved.Add(1)
 	default:
 		if !fromSwitch(m.Type()) {
 			s.malformed(msg, errWrongDirection)
@@ -159,6 +166,9 @@ func (s *Session) addBatchCounts() {
 	}
 	if n := s.batch.echoes; n > 0 {
 		s.srv.counters.Echoes.Add(n)
+	}
+	if n := s.batch.flowsRemoved; n > 0 {
+		s.srv.counters.FlowRemoved.Add(n)
 	}
 	s.batch = batchCounts{}
 }

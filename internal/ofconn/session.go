@@ -24,6 +24,9 @@ const (
 	// answerChunk is how many bytes of answers the reader gathers before it writes
 	// them, so that the switch need not wait for those to the whole read buffer.
 	answerChunk = 32 << 10
+	// sendChunk is how many bytes Send writes itself, on the sender's time: what a
+	// step of the core has for a switch.
+	sendChunk = 64 << 10
 	// keepBuffer is the largest buffer that is kept for reuse; a larger one
 	// served a burst and goes back.
 	keepBuffer = 256 << 10
@@ -50,7 +53,8 @@ type Session struct {
 	missed  int       // echo requests since then
 	out     []byte    // answers of the batch
 	views   [MaxPacketIns]openflow.PacketIn2View
-	viewed  int // views that wait for the handler
+	viewed  int                  // views that wait for the handler
+	removed openflow.FlowRemoved // the last that was read
 	batch   batchCounts
 	logged  limiter
 	started time.Time

@@ -137,7 +137,7 @@ func (s *Session) Send(msgs []byte) error {
 // take of them is written in the background; queued counts it. It reports false
 // if nothing was written. The caller holds queueing.
 func (s *Session) writeNow(msgs []byte) bool {
-	if s.raw == nil || len(msgs) > answerChunk || !s.writing.TryLock() {
+	if s.raw == nil || len(msgs) > sendChunk || !s.writing.TryLock() {
 		return false
 	}
 	written := 0
