@@ -91,6 +91,14 @@ func appendReplyHeader(b []byte, dst, src MAC, f *Frame) []byte {
 	return binary.BigEndian.AppendUint16(b, f.EtherType)
 }
 
+// Source is the MAC that a frame says it is from. ok is false if the frame is too short.
+func Source(frame []byte) (mac MAC, ok bool) {
+	if len(frame) < macHeaderLen {
+		return mac, false
+	}
+	return MAC(frame[6:12]), true
+}
+
 // pad appends zeros until the frame that begins at start has the least length.
 func pad(b []byte, start int) []byte {
 	var zeros [MinFrameLen]byte

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/isat-sdn/isat/packet"
 )
@@ -175,8 +174,8 @@ type StationKey struct {
 }
 
 // Station is a MAC and the place where it was heard. Only the table's writer
-// may look at it. It fills a cache line, with few pointers: there are as many as
-// hosts, and the garbage collector follows each.
+// may look at it. It fills a cache line, and has no pointers: there are as many as
+// hosts, and the garbage collector would follow each.
 type Station struct {
 	StationKey
 	Port PortKey
@@ -184,12 +183,22 @@ type Station struct {
 	// sends nothing, 0 for never: a station with bindings lives as long as they do.
 	Idle     uint16
 	Restored bool  // in this place it takes no room of its own
+	bound    bound // how many addresses it has
 	Learned  int64 // when it was first heard at this place, in nanoseconds since 1970
 
-	one  [1]*Binding // its only binding, as most stations have
-	more *[]*Binding // all of them, if there are several
+	one  [1][16]byte // its only address, as most stations have
 	at   uint32      // where it stands in the list of its attachment
+	room uint32      // where it is in the slab
 }
+
+// bound says where a station's addresses are.
+type bound uint8
+
+const (
+	boundNone    bound = iota
+	boundOne           // in the station
+	boundSeveral       // in the table's list
+)
 
 // Location is where the station is.
 func (s *Station) Location() Location { return Location{Switch: s.Switch, Port: s.Port} }
@@ -198,45 +207,4 @@ func (s *Station) indexKey() StationKey { return s.StationKey }
 
 func (k StationKey) hash(s *secret) uint64 {
 	return mix(mix(k.MAC.Uint64()^s[0], k.Switch^s[1])^k.word(), s[2])
-}
-
-// Bindings returns the addresses bound to the station's MAC. The slice is the
-// table's own: read it, and do not keep it.
-func (s *Station) Bindings() []*Binding {
-	switch {
-	case s.more != nil:
-		return *s.more
-	case s.one[0] != nil:
-		return s.one[:]
-	}
-	return nil
-}
-
-func (s *Station) addBinding(b *Binding) {
-	switch {
-	case s.more != nil:
-		*s.more = append(*s.more, b)
-	case s.one[0] != nil:
-		s.more = &[]*Binding{s.one[0], b}
-		s.one[0] = nil
-	default:
-		s.one[0] = b
-	}
-}
-
-// dropBinding takes a binding off the station, and says whether it was there.
-func (s *Station) dropBinding(b *Binding) bool {
-	i := slices.Index(s.Bindings(), b)
-	switch {
-	case i < 0:
-		return false
-	case s.more == nil:
-		s.one[0] = nil
-		return true
-	}
-	*s.more = slices.Delete(*s.more, i, i+1)
-	if list := *s.more; len(list) == 1 {
-		s.one[0], s.more = list[0], nil
-	}
-	return true
 }

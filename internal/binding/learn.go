@@ -75,7 +75,8 @@ func (t *Table) HearStation(now int64, key StationKey, at PortKey) (Verdict, *St
 		if v := t.roomForStation(Location{key.Switch, at}); v != Known {
 			return v, nil
 		}
-		s = &Station{StationKey: key, Port: at, Learned: now, Idle: t.stationIdle(key)}
+		s = t.room.take()
+		s.StationKey, s.Port, s.Learned, s.Idle = key, at, now, t.stationIdle(key)
 		t.stations.put(s)
 		t.attach(s)
 		t.network(key.Network).Stations++
@@ -318,12 +319,12 @@ func (t *Table) Remove(key Key) (Change, bool) {
 	return Change{old, nil}, true
 }
 
-// RemoveStation takes out a station, with learned also the learned bindings of
+// RemoveStation takes out a station, which nobody may use any more, with learned also the learned bindings of
 // its MAC, and returns what that changed. Bindings that stay are without a home,
 // and learned ones silent, so that their owner is searched.
 func (t *Table) RemoveStation(s *Station, learned bool) []Change {
 	var changes []Change
-	for _, b := range slices.Clone(s.Bindings()) {
+	for _, b := range slices.Clone(t.BindingsOf(s)) {
 		if learned && !b.Origin.Configured() {
 			t.drop(b)
 			changes = append(changes, Change{b, nil})
@@ -343,5 +344,6 @@ func (t *Table) RemoveStation(s *Station, learned bool) []Change {
 	t.detach(s)
 	t.stations.remove(s.StationKey)
 	t.network(s.Network).Stations--
+	t.room.give(s)
 	return changes
 }

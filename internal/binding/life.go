@@ -84,7 +84,7 @@ func (t *Table) stationIdle(key StationKey) uint16 {
 // the flow of its source is gone. keep says that it has bindings, which have
 // their own clocks: its flow is to be put back. Any other is to be removed.
 func (t *Table) QuietStation(s *Station) (keep bool) {
-	if len(s.Bindings()) == 0 {
+	if len(t.addressesOf(s)) == 0 {
 		return false
 	}
 	s.Idle = 0
@@ -94,7 +94,7 @@ func (t *Table) QuietStation(s *Station) (keep bool) {
 // Bare says whether a station has no binding any more, so that the flow of its
 // source is to be given an idle time. It has that now.
 func (t *Table) Bare(s *Station) bool {
-	if len(s.Bindings()) > 0 || s.Idle != 0 {
+	if len(t.addressesOf(s)) > 0 || s.Idle != 0 {
 		return false
 	}
 	s.Idle = t.stationIdle(s.StationKey)
@@ -105,7 +105,7 @@ func (t *Table) Bare(s *Station) bool {
 // whether that is another one.
 func (t *Table) RestStation(s *Station) bool {
 	idle := t.stationIdle(s.StationKey)
-	if len(s.Bindings()) > 0 || s.Idle == idle {
+	if len(t.addressesOf(s)) > 0 || s.Idle == idle {
 		return false
 	}
 	s.Idle = idle

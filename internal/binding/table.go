@@ -36,7 +36,10 @@ type Table struct {
 	bindings   *index[Key, Binding, *Binding]
 	stations   *index[StationKey, Station, *Station]
 	configured map[Key]Permitted
-	byOwner    map[owner][]Key // configured addresses of a MAC
+	byOwner    map[owner][]Key           // configured addresses of a MAC
+	room       slab                      // of stations
+	several    map[StationKey][][16]byte // addresses of stations that have several
+	listed     []*Binding                // what BindingsOf returned last
 	attached   map[Location]*attachment
 	networks   map[uint32]*Counts
 	kinds      [Static + 1][Duplicate + 1]int // bindings by origin and state
@@ -55,8 +58,19 @@ type Counts struct{ Bindings, Stations int }
 
 // attachment lists the stations behind one port, in no order.
 type attachment struct {
-	stations []*Station
+	stations []stationRef
 	Counts
+}
+
+// stationRef names a station on a switch, in 12 bytes and without a pointer.
+type stationRef struct {
+	network uint32
+	vlan    uint16
+	mac     packet.MAC
+}
+
+func (r stationRef) on(id uint64) StationKey {
+	return StationKey{Switch: id, Segment: Segment{r.network, r.vlan}, MAC: r.mac}
 }
 
 // NewTable returns an empty table.
@@ -68,6 +82,7 @@ func NewTable(config Config) *Table {
 		stations:   newIndex[StationKey, Station](config.Seed),
 		configured: make(map[Key]Permitted),
 		byOwner:    make(map[owner][]Key),
+		several:    make(map[StationKey][][16]byte),
 		attached:   make(map[Location]*attachment),
 		networks:   make(map[uint32]*Counts),
 		leases:     make(map[Key]lease),
@@ -145,7 +160,7 @@ func (t *Table) StationsAt(at Location) func(yield func(*Station) bool) {
 		}
 		// From the end: what fills the place of one that is removed was there before.
 		for i := len(a.stations) - 1; i >= 0; i = min(i, len(a.stations)) - 1 {
-			if !yield(a.stations[i]) {
+			if !yield(t.stations.get(a.stations[i].on(at.Switch))) {
 				return
 			}
 		}
@@ -170,12 +185,8 @@ func (t *Table) set(old, b *Binding) {
 		t.kinds[old.Origin][old.State]--
 	}
 	if old != nil && homeOf(old) == homeOf(b) {
-		if s := t.StationOf(b); s != nil {
-			list := s.Bindings()
-			if i := slices.Index(list, old); i >= 0 {
-				list[i] = b
-				return
-			}
+		if s := t.StationOf(b); s != nil && slices.Contains(t.addressesOf(s), b.Addr) {
+			return
 		}
 	}
 	if old != nil {
@@ -184,7 +195,7 @@ func (t *Table) set(old, b *Binding) {
 		t.network(b.Network).Bindings++
 	}
 	if s := t.StationOf(b); s != nil {
-		s.addBinding(b)
+		t.bind(s, b.Addr)
 		t.attached[s.Location()].Bindings++
 	}
 }
@@ -199,7 +210,7 @@ func (t *Table) drop(b *Binding) {
 
 // unlink takes a binding off its station's list.
 func (t *Table) unlink(b *Binding) {
-	if s := t.StationOf(b); s != nil && s.dropBinding(b) {
+	if s := t.StationOf(b); s != nil && t.unbind(s, b.Addr) {
 		t.attached[s.Location()].Bindings--
 	}
 }
@@ -211,9 +222,9 @@ func (t *Table) attach(s *Station) {
 		t.attached[s.Location()] = a
 	}
 	s.at = uint32(len(a.stations))
-	a.stations = append(a.stations, s)
+	a.stations = append(a.stations, stationRef{s.Network, s.VLAN, s.MAC})
 	a.Stations++
-	a.Bindings += len(s.Bindings())
+	a.Bindings += len(t.addressesOf(s))
 }
 
 // detach fills the place of a station in the list with the last one.
@@ -221,11 +232,10 @@ func (t *Table) detach(s *Station) {
 	a := t.attached[s.Location()]
 	last := len(a.stations) - 1
 	a.stations[s.at] = a.stations[last]
-	a.stations[s.at].at = s.at
-	a.stations[last] = nil
+	t.stations.get(a.stations[last].on(s.Switch)).at = s.at
 	a.stations = a.stations[:last]
 	a.Stations--
-	a.Bindings -= len(s.Bindings())
+	a.Bindings -= len(t.addressesOf(s))
 	if last == 0 {
 		delete(t.attached, s.Location())
 	}

@@ -289,7 +289,7 @@ func TestHearStation(t *testing.T) {
 		t.Errorf("elsewhere: %v, %+v", v, s)
 	}
 	table.MoveStation(3, s, NewPortKey(4, 100))
-	if s.Learned != 3 || s.Port.Number() != 4 || s.Port.VLAN() != 100 || len(s.Bindings()) != 1 {
+	if s.Learned != 3 || s.Port.Number() != 4 || s.Port.VLAN() != 100 || len(table.BindingsOf(s)) != 1 {
 		t.Errorf("moved: %+v", s)
 	}
 	if got := table.CountsAt(Location{1, 3}); got != (Counts{}) {
@@ -408,10 +408,10 @@ func checkTable(t interface {
 		at := places[s.Location()]
 		at.Stations++
 		places[s.Location()] = at
-		if list := s.Bindings(); len(list) != len(homes[s.StationKey]) {
+		if list := table.BindingsOf(s); len(list) != len(homes[s.StationKey]) {
 			t.Errorf("station %+v lists %d bindings, %d are at home there", s.StationKey, len(list), len(homes[s.StationKey]))
 		}
-		for _, b := range s.Bindings() {
+		for _, b := range table.BindingsOf(s) {
 			if table.Lookup(b.Key) != b {
 				t.Errorf("station %+v lists %v, which is not in the table", s.StationKey, b.Key)
 			}

@@ -13,8 +13,9 @@ type Wheel[K comparable] struct {
 	slots [wheelLevels][wheelSlots][]entry[K]
 	// A bit for each slot that holds something.
 	filled [wheelLevels]uint64
-	tick   int64      // the last one whose timers have fired
-	spare  []entry[K] // room for a slot, from the last one that was emptied
+	tick   int64        // the last one whose timers have fired
+	spare  [][]entry[K] // room for slots, from those that were emptied last
+	fired  []K          // room for what Expired returns
 }
 
 const (
@@ -22,8 +23,9 @@ const (
 	wheelBits   = 6
 	wheelSlots  = 1 << wheelBits
 	tickShift   = 24 // a tick is 2^24 ns, 16.8 ms; four levels reach 78 hours
-	// maxSpareSlot is how much room is kept: what a storm needed is not.
+	// How much room is kept, of how many slots: what a storm needed is not.
 	maxSpareSlot = 4096
+	maxSpares    = 8
 	wheelReach   = int64(1)<<(wheelLevels*wheelBits) - 1
 )
 
@@ -72,8 +74,8 @@ func (w *Wheel[K]) place(e entry[K]) {
 		level = (bits.Len64(uint64(ahead)) - 1) / wheelBits
 	}
 	slot := at >> (level * wheelBits) & (wheelSlots - 1)
-	if w.slots[level][slot] == nil {
-		w.slots[level][slot], w.spare = w.spare, nil
+	if last := len(w.spare) - 1; w.slots[level][slot] == nil && last >= 0 {
+		w.slots[level][slot], w.spare = w.spare[last], w.spare[:last]
 	}
 	w.slots[level][slot] = append(w.slots[level][slot], e)
 	w.filled[level] |= 1 << slot
@@ -102,12 +104,17 @@ func (w *Wheel[K]) Next() (at int64, ok bool) {
 }
 
 // Expired returns the keys whose time has come, in its order, and disarms them.
-func (w *Wheel[K]) Expired(now int64) (keys []K) {
+// They are the caller's until the next call.
+func (w *Wheel[K]) Expired(now int64) []K {
+	keys := w.fired[:0]
 	target := now >> tickShift
 	for {
 		next, ok := w.Next()
 		if next >>= tickShift; !ok || next > target {
 			w.tick = max(w.tick, target)
+			if w.fired = keys[:0]; cap(keys) > maxSpareSlot {
+				w.fired = nil
+			}
 			return keys
 		}
 		w.tick = next
@@ -145,8 +152,8 @@ func (w *Wheel[K]) turn(level int, now int64, keys []K) []K {
 			w.place(e)
 		}
 	}
-	if cap(list) <= maxSpareSlot {
-		w.spare = list[:0]
+	if cap(list) <= maxSpareSlot && len(w.spare) < maxSpares {
+		w.spare = append(w.spare, list[:0])
 	}
 	return keys
 }

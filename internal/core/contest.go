@@ -345,7 +345,7 @@ func (c *Core) stationClaimed(sw *switchState, e *Punt, s *binding.Station) bool
 		return c.moveStation(stationMovedOpen, sw, s, e.Port)
 	case !c.reachable(old) || !sw.member(old.Port, s.Network):
 		return c.moveStation(stationMovedPlaceGone, sw, s, e.Port)
-	case len(s.Bindings()) == 0:
+	case len(c.table.BindingsOf(s)) == 0:
 		return c.moveStation(stationMovedNoAddress, sw, s, e.Port)
 	}
 	from := place{Switch: sw.ID, Port: e.Port}
@@ -418,7 +418,7 @@ func (c *Core) tickMover(key binding.StationKey) {
 		c.moveStation(stationMovedSilent, sw, s, k.to)
 	default:
 		if k.asked == 0 {
-			if list := latest(s.Bindings(), contestTries); len(list) > 0 {
+			if list := latest(c.table.BindingsOf(s), contestTries); len(list) > 0 {
 				k.ask = list // later it may have other addresses, or lose them while it is asked
 			}
 			c.decide(askedStation, k.ask[0], who{s.MAC, place{Switch: key.Switch, Port: k.to}}, who{s.MAC, s.Location()})

@@ -39,6 +39,7 @@ type Core struct {
 	table    *binding.Table
 	searches *resolve.Searches
 	switches map[uint64]*switchState
+	order    []*switchState           // all of them, by their id
 	asks     map[binding.Key]*ask     // owners that are asked now
 	waiting  map[binding.Key][]uint64 // questions that wait for a search
 	probed   map[binding.Key]int64    // when a host probed for the address last (RFC 5227)
@@ -52,9 +53,13 @@ type Core struct {
 	errors   bucket                // of ICMP errors of the core's own
 	leases   []byte                // the flow-mods that renew leased flows
 	encoded  []byte                // scratch space of spread
-	actions  []byte                // and of deliver
-	spare    [][]byte              // buffers for what switches are sent
-	noted    map[topic]int64       // when a host last was the subject of a note
+	actions  []byte                // of deliver
+	quieted  []binding.Key         // of fetch
+	senders  []binding.StationKey
+	request  []byte          // of refresh
+	lapsed   binding.Binding // and of quiet: nobody keeps the old one of two bindings
+	spare    [][]byte        // buffers for what switches are sent
+	noted    map[topic]int64 // when a host last was the subject of a note
 	counters counters
 	subject  resolve.Subject
 	recalled map[binding.Key]place // kept bindings that were not heard of since, and where they were
@@ -139,6 +144,7 @@ func (c *Core) Watch(on bool) { c.watched = on }
 // The effects belong to the caller.
 func (c *Core) Step(now time.Time, events ...Event) Effects {
 	c.now = now.UnixNano()
+	c.fetch(events)
 	c.lend()
 	for _, e := range events {
 		e.apply(c)
@@ -146,13 +152,33 @@ func (c *Core) Step(now time.Time, events ...Event) Effects {
 	c.tick()
 	done := c.effects
 	c.effects = Effects{}
-	for _, sw := range c.switches {
+	for _, sw := range c.order {
 		if len(sw.out) > 0 && sw.state == connected {
 			done.Send = append(done.Send, Send{sw.ID, sw.session, sw.out})
 			sw.out = nil
 		}
 	}
 	return done
+}
+
+// fetch reads what is known of those that the events are about. At many bindings
+// no cache holds it: what is read at once is waited for once.
+func (c *Core) fetch(events []Event) {
+	c.quieted, c.senders = c.quieted[:0], c.senders[:0]
+	for _, e := range events {
+		switch e := e.(type) {
+		case *Quiet:
+			c.quieted = append(c.quieted, e.Key)
+		case *Punt:
+			mac, ok := packet.Source(e.Frame)
+			sender := binding.StationKey{Switch: e.Switch, Segment: e.Segment, MAC: mac}
+			if last := len(c.senders) - 1; ok && (last < 0 || c.senders[last] != sender) {
+				c.senders = append(c.senders, sender)
+			}
+		}
+	}
+	c.table.Fetch(c.quieted)
+	c.table.FetchSenders(c.senders)
 }
 
 const (
@@ -170,7 +196,7 @@ func (c *Core) Recycle(messages []byte) {
 
 // lend gives what was recycled to switches that have no buffer.
 func (c *Core) lend() {
-	for _, sw := range c.switches {
+	for _, sw := range c.order {
 		last := len(c.spare) - 1
 		if last < 0 {
 			return
@@ -196,7 +222,7 @@ func (c *Core) tick() {
 	c.tickFlush()
 	c.tickQuestions()
 	c.tickRouters()
-	for _, sw := range c.switches {
+	for _, sw := range c.order {
 		switch {
 		case sw.state == connected && sw.lease <= c.now:
 			c.renew(sw)
@@ -236,7 +262,7 @@ func (c *Core) Next() (time.Time, bool) {
 	if c.routers.due != never {
 		earlier(c.routers.due)
 	}
-	for _, sw := range c.switches {
+	for _, sw := range c.order {
 		switch sw.state {
 		case connected:
 			earlier(sw.lease)

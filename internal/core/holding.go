@@ -38,7 +38,7 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 	c.countDrops(c.holds.Hold(c.now, key, resolve.Held{
 		Switch: sw.ID, Router: e.Waiting.Router, From: e.Waiting.From, Resume: e.Resume, Frame: e.Frame}))
 	asker := resolve.Asker{At: binding.Location{Switch: sw.ID, Port: e.Port}, MAC: at.MAC,
-		Frame: requestFrom(at.MAC, source, key, packet.Broadcast), Everywhere: true}
+		Frame: appendRequestFrom(nil, at.MAC, source, key, packet.Broadcast), Everywhere: true}
 	verdict := c.searches.Ask(c.now, key, asker)
 	c.counters.asking[verdict]++
 	switch verdict {

@@ -84,7 +84,7 @@ func (c *Core) keepStation(s *binding.Station) {
 	if !c.keeping {
 		return
 	}
-	for _, b := range s.Bindings() {
+	for _, b := range c.table.BindingsOf(s) {
 		if !b.Origin.Configured() {
 			c.keepBinding(b)
 		}

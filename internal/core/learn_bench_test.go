@@ -35,7 +35,7 @@ func benchPunt(i int) Event {
 // benchCore is a core with one switch of 48 ports, which has no flows yet.
 func benchCore(b *testing.B) (*Core, time.Time) { return benchCoreOf(b, intent.Default()) }
 
-func benchCoreOf(b *testing.B, in *intent.Intent) (*Core, time.Time) {
+func benchCoreOf(b testing.TB, in *intent.Intent) (*Core, time.Time) {
 	c := New(Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, in)
 	up := SwitchUp{Switch: 1, Session: 1}
 	for n := range uint32(48) {
@@ -164,6 +164,7 @@ func BenchmarkIdleStep(b *testing.B) {
 func BenchmarkIdleRefresh(b *testing.B) {
 	c, now := idleCore(b)
 	events := make([]Event, 0, 2*idleAsked)
+	quiets, punts, answers := make([]Quiet, idleAsked), make([]Punt, idleAsked), make([]Punt, idleAsked)
 	step := func() {
 		for batch := range slices.Chunk(events, benchBatch) {
 			for _, s := range c.Step(now, batch...).Send {
@@ -179,11 +180,13 @@ func BenchmarkIdleRefresh(b *testing.B) {
 		b.StopTimer()
 		first := next
 		now = now.Add(10*time.Minute + time.Second)
-		punts := make([]Punt, idleAsked)
 		for i := range punts {
 			punts[i] = benchPunt((first + i) % idleBindings).(Punt)
+			answers[i] = punts[i]
+			answers[i].Reason = pipeline.ReasonReply
 			known := c.Table().Lookup(benchKey(punts[i]))
-			events = append(events, Quiet{Switch: 1, Key: known.Key, MAC: known.MAC, Idle: 10 * time.Minute})
+			quiets[i] = Quiet{Switch: 1, Key: known.Key, MAC: known.MAC, Idle: 10 * time.Minute}
+			events = append(events, &quiets[i])
 		}
 		next = (first + idleAsked) % idleBindings
 		for _, s := range c.Step(now).Send { // the leases of so long a time
@@ -192,11 +195,9 @@ func BenchmarkIdleRefresh(b *testing.B) {
 		b.StartTimer()
 		step()
 		now = now.Add(time.Millisecond)
-		for _, p := range punts {
+		for i := range punts {
 			// The copy, because the sender has no flow, and the answer itself.
-			answer := p
-			answer.Reason = pipeline.ReasonReply
-			events = append(events, p, answer)
+			events = append(events, &punts[i], &answers[i])
 		}
 		step()
 	}

@@ -112,9 +112,9 @@ func (c *Core) quiet(key binding.Key, mac packet.MAC, since int64) {
 		if old := change.Old; old.State == binding.Probing && change.New.State == binding.Reachable {
 			c.decide(confirmedTraffic, key, c.ownerOf(change.New), who{})
 		}
-		unwatched := *change.Old
-		unwatched.Unwatched = true
-		c.spread(binding.Change{Old: &unwatched, New: change.New}, nil)
+		c.lapsed = *change.Old // its flow is gone already
+		c.lapsed.Unwatched = true
+		c.spread(binding.Change{Old: &c.lapsed, New: change.New}, nil)
 	}
 	switch step {
 	case binding.Ask:
@@ -246,37 +246,38 @@ func (c *Core) refresh(key binding.Key) {
 	if b == nil || !b.Unwatched || b.Origin.Configured() || b.State == binding.Duplicate {
 		return // it was heard in the meantime
 	}
-	if !c.askable(b) {
+	home := c.table.StationOf(b)
+	if home == nil || !c.reachable(home.Location()) {
 		c.unaskable(b)
 		return
 	}
-	frame, ok := c.refreshRequest(b)
-	if !ok {
+	if !c.refreshRequest(b) {
 		c.alarms.Arm(alarm{alarmUnheard, key}, c.probed[key]+probedSpan)
 		return
 	}
 	c.counters.refreshes++
-	c.deliver(c.table.StationOf(b).Location(), frame)
+	c.deliver(home.Location(), c.request)
 	due, change := c.table.Asked(c.now, key)
-	c.spread(change, nil)
+	c.changedBinding(change) // no flow is another one for it
 	c.alarms.Arm(alarm{alarmUnheard, key}, due)
 }
 
-// refreshRequest is the question to a silent owner. Its IPv4 source is the
-// subnet's gateway, with its MAC, if there is one elsewhere; otherwise there is no
-// source, which a host that is about to take the address would misunderstand
-// (conformance D2).
-func (c *Core) refreshRequest(b *binding.Binding) ([]byte, bool) {
-	if !b.Key.Is4() {
-		return ownRequest(b.Key, b.MAC), true
+// refreshRequest makes the question to a silent owner, in c.request. Its IPv4
+// source is the subnet's gateway, with its MAC, if there is one elsewhere;
+// otherwise there is no source, which a host that is about to take the address
+// would misunderstand (conformance D2).
+func (c *Core) refreshRequest(b *binding.Binding) bool {
+	if b.Key.Is4() {
+		if gateway := c.gatewayElsewhere(b); gateway != nil {
+			c.request = appendRequestFrom(c.request[:0], gateway.MAC, gateway.IP(), b.Key, b.MAC)
+			return true
+		}
+		if at, ok := c.probed[b.Key]; ok && c.now-at < probedSpan {
+			return false
+		}
 	}
-	if gateway := c.gatewayElsewhere(b); gateway != nil {
-		return requestFrom(gateway.MAC, gateway.IP(), b.Key, b.MAC), true
-	}
-	if at, ok := c.probed[b.Key]; ok && c.now-at < probedSpan {
-		return nil, false
-	}
-	return ownRequest(b.Key, b.MAC), true
+	c.request = appendOwnRequest(c.request[:0], b.Key, b.MAC)
+	return true
 }
 
 // gatewayElsewhere is the gateway of an owner's subnet, if it is known to be at

@@ -84,7 +84,7 @@ func (c *Core) chosenStation(choice *Choice, s *binding.Station) bool {
 	return (choice.Network == "" || choice.Network == c.names[s.Network]) &&
 		(choice.Switch == 0 || choice.Switch == s.Switch) &&
 		(choice.MAC.IsZero() || choice.MAC == s.MAC) &&
-		(!choice.Prefix.IsValid() || slices.ContainsFunc(s.Bindings(), within)) &&
+		(!choice.Prefix.IsValid() || slices.ContainsFunc(c.table.BindingsOf(s), within)) &&
 		(choice.Port == "" || c.onPort(s, choice.Port))
 }
 

@@ -481,7 +481,7 @@ func (r *randomWorld) shows() {
 func (c *Core) allAsked(on uint64) (n int) {
 	for s := range c.table.Stations {
 		watched := func(b *binding.Binding) bool { return !b.Unwatched && !b.Origin.Configured() }
-		if s.Switch == on && s.Idle == 0 && len(s.Bindings()) > 0 && !slices.ContainsFunc(s.Bindings(), watched) {
+		if s.Switch == on && s.Idle == 0 && len(c.table.BindingsOf(s)) > 0 && !slices.ContainsFunc(c.table.BindingsOf(s), watched) {
 			n++
 		}
 	}

@@ -74,25 +74,27 @@ func (c *Core) finish(id uint64, key binding.Key, sent int, began int64, found b
 // ownRequest is a question of isat's own, to everybody or to one MAC. It has
 // no IPv4 source, so that it can't disturb anybody's cache (conformance D2);
 // its IPv6 source is the link-local address of isat's MAC.
-func ownRequest(key binding.Key, to packet.MAC) []byte {
+func ownRequest(key binding.Key, to packet.MAC) []byte { return appendOwnRequest(nil, key, to) }
+
+func appendOwnRequest(b []byte, key binding.Key, to packet.MAC) []byte {
 	source := netip.IPv4Unspecified()
 	if !key.Is4() {
 		source = netip.AddrFrom16(packet.LinkLocal(pipeline.MAC))
 	}
-	return requestFrom(pipeline.MAC, source, key, to)
+	return appendRequestFrom(b, pipeline.MAC, source, key, to)
 }
 
-// requestFrom is a question for an address, to everybody or to one MAC (RFC 826;
+// appendRequestFrom appends a question for an address, to everybody or to one MAC (RFC 826;
 // RFC 4861 §7.2.2). The source is of the same family.
-func requestFrom(mac packet.MAC, source netip.Addr, key binding.Key, to packet.MAC) []byte {
+func appendRequestFrom(b []byte, mac packet.MAC, source netip.Addr, key binding.Key, to packet.MAC) []byte {
 	tagged := key.VLAN != 0
 	if key.Is4() {
 		request := packet.ARP{Op: packet.ARPRequest, SHA: mac, SPA: source.As4(), TPA: [4]byte(key.Addr[12:])}
-		return packet.AppendARP(make([]byte, 0, 48), to, mac, tagged, key.VLAN, &request)
+		return packet.AppendARP(b, to, mac, tagged, key.VLAN, &request)
 	}
 	group, destination := packet.SolicitedNode(key.Addr), key.Addr
 	if to == packet.Broadcast {
 		destination, to = group, packet.MulticastMAC(group)
 	}
-	return packet.AppendNS(make([]byte, 0, 96), to, mac, tagged, key.VLAN, source.As16(), destination, key.Addr, &mac, nil)
+	return packet.AppendNS(b, to, mac, tagged, key.VLAN, source.As16(), destination, key.Addr, &mac, nil)
 }

@@ -89,8 +89,10 @@ func (e SwitchUp) apply(c *Core) {
 	sw := c.switches[e.Switch]
 	kind := view.Modified
 	if sw == nil {
-		sw = &switchState{}
+		sw = &switchState{Switch: fabric.Switch{ID: e.Switch}}
 		c.switches[e.Switch] = sw
+		at, _ := slices.BinarySearchFunc(c.order, e.Switch, func(sw *switchState, id uint64) int { return cmp.Compare(sw.ID, id) })
+		c.order = slices.Insert(c.order, at, sw)
 		kind = view.Added
 	}
 	before, ports := c.portViews(sw), sw.Ports
@@ -340,6 +342,7 @@ func (c *Core) forgetSwitch(sw *switchState) {
 	sw.attachments, sw.networks = nil, nil
 	c.forgetUnattached(sw)
 	delete(c.switches, sw.ID)
+	c.order = slices.DeleteFunc(slices.Clone(c.order), func(other *switchState) bool { return other == sw }) // tick goes through it
 	c.note(slog.LevelWarn, "switch forgotten", slog.String("switch", fabric.FormatID(sw.ID)),
 		slog.String("reason", fmt.Sprintf("away for %s", c.config.Grace)))
 	c.changedPorts(before, nil)
@@ -388,7 +391,7 @@ func (c *Core) portDown(sw *switchState, number uint32) {
 			continue
 		}
 		for s := range c.table.StationsAt(place{Switch: sw.ID, Port: a.Key}) {
-			for _, b := range slices.Clone(s.Bindings()) {
+			for _, b := range slices.Clone(c.table.BindingsOf(s)) {
 				c.doubt(silentPortDown, askGone, b.Key)
 			}
 		}
@@ -513,7 +516,7 @@ func (c *Core) setIntent(in *intent.Intent) {
 func (c *Core) spread(change binding.Change, except *switchState) {
 	// The same for every switch, so it is made once.
 	c.encoded = appendDifference(c.encoded[:0], pipeline.AppendBindingFlow, change.Old, change.New)
-	for _, sw := range c.switches {
+	for _, sw := range c.order {
 		if sw == except || sw.state == away {
 			continue
 		}

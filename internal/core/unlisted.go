@@ -27,7 +27,7 @@ func (c *Core) forgetUnlisted(sw *switchState) {
 		}
 		for s := range c.table.StationsAt(place{Switch: sw.ID, Port: a.Key}) {
 			allowed := intent.AllowedOf(*a.Allow, s.MAC)
-			for _, b := range slices.Clone(s.Bindings()) {
+			for _, b := range slices.Clone(c.table.BindingsOf(s)) {
 				if allowed == nil || !allowed.Has(b.IP()) {
 					c.expire(removedUnlisted, b.Key)
 				}

@@ -245,7 +245,7 @@ func (c *Core) viewStation(s *binding.Station) view.Station {
 	if sw := c.switches[s.Switch]; sw != nil {
 		v.Port = c.portName(sw, s.Port)
 	}
-	for _, b := range s.Bindings() {
+	for _, b := range c.table.BindingsOf(s) {
 		v.Bindings = append(v.Bindings, b.IP().String())
 	}
 	slices.Sort(v.Bindings)

@@ -114,9 +114,35 @@ func (w *world) disconnect(sw *modelSwitch) SwitchDown {
 
 // step gives events to the core and carries out what it wants.
 func (w *world) step(events ...Event) {
-	effects := w.core.Step(w.now, events...)
+	told, reuse := lent(events)
+	effects := w.core.Step(w.now, told...)
+	reuse()
 	w.report(&effects)
 	w.carryOut(&effects)
+}
+
+// lent puts events as the daemon does where others come after the step: nothing may
+// point there then.
+func lent(events []Event) (told []Event, reuse func()) {
+	told = slices.Clone(events)
+	var punts []*Punt
+	for i, e := range told {
+		switch e := e.(type) {
+		case Punt:
+			e.Frame = slices.Clone(e.Frame)
+			told[i], punts = &e, append(punts, &e)
+		case Quiet:
+			told[i] = &e
+		}
+	}
+	return told, func() {
+		for _, p := range punts {
+			for i := range p.Frame {
+				p.Frame[i] = 0xee
+			}
+			*p = Punt{}
+		}
+	}
 }
 
 func (w *world) carryOut(effects *Effects) {
@@ -556,7 +582,7 @@ func (w *world) checkTable() {
 		if sw == nil || !sw.member(s.Port, s.Network) {
 			w.fail("%+v is where no attachment of its network is", *s)
 		}
-		if n, ok := c.intent.ByNumber(s.Network); ok && n.Age > 0 && len(s.Bindings()) == 0 && s.Idle == 0 {
+		if n, ok := c.intent.ByNumber(s.Network); ok && n.Age > 0 && len(c.table.BindingsOf(s)) == 0 && s.Idle == 0 {
 			w.fail("nothing tells when the time of %+v has come, which has no address", *s)
 		}
 		if s.MAC.IsMulticast() || s.MAC.IsZero() || s.MAC == pipeline.MAC {
