@@ -165,6 +165,7 @@ const (
 // empty forgets the events, but not their memory.
 func (b *batch) empty() {
 	clear(b.events) // nothing may stay alive for it
+	clear(b.punts)  // nor frames in memory that was outgrown, or is not kept
 	if cap(b.events) > keptEvents {
 		*b = batch{}
 	}

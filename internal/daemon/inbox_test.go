@@ -111,6 +111,29 @@ func TestInboxIsBounded(t *testing.T) {
 	}
 }
 
+// The frames of a storm are not kept once they were taken, nor where they were.
+func TestInboxKeepsNoFrames(t *testing.T) {
+	q := newInbox()
+	frame := make([]byte, 9000)
+	for range keptEvents / 2 {
+		q.punt(&core.Punt{Frame: frame})
+	}
+	for q.waiting() > 0 {
+		q.take()
+	}
+	q.take()
+	for _, b := range []*batch{&q.filled, &q.emptied} {
+		if n := cap(b.frames); n > keptFrames {
+			t.Errorf("%d bytes are kept for frames", n)
+		}
+		for i, e := range b.punts[:cap(b.punts)] {
+			if e.Frame != nil {
+				t.Fatalf("punt %d of %d keeps its frame", i, cap(b.punts))
+			}
+		}
+	}
+}
+
 // What comes with every host makes no garbage, once there is memory for it.
 func TestInboxDoesNotAllocate(t *testing.T) {
 	q := newInbox()
