@@ -70,14 +70,32 @@ func TestFlushOfMany(t *testing.T) {
 		t.Errorf("%d are there after nobody answered", got)
 	}
 
-	// One flush ends another.
+}
+
+// Another flush before one has ended is as much spread as that, and has each binding
+// doubted once.
+//
+// conformance: L1
+func TestFlushAgain(t *testing.T) {
+	f := newFlushed(t, "probesPerSecond: 1000000\n")
+	const many = 5 * flushAtOnce
 	for range many {
 		f.hear()
 	}
-	f.core.Flush(f.now, Scope{})
-	f.core.Flush(f.now, Scope{})
-	if got := f.core.flushing.len(); got > many+1 {
+	for range 3 {
+		if n := f.core.Flush(f.now, Scope{}); n != many {
+			t.Errorf("%d are flushed", n)
+		}
+	}
+	if got := f.reachable(); got != many-flushAtOnce {
+		t.Errorf("%d are reachable yet", got)
+	}
+	if got := f.core.flushing.len(); got > many {
 		t.Errorf("%d wait to be doubted", got)
+	}
+	f.sleep(10 * time.Duration(flushInterval))
+	if got := f.reachable(); got != 0 {
+		t.Errorf("%d are reachable after all were doubted", got)
 	}
 }
 

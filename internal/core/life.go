@@ -221,6 +221,9 @@ const maxSpareKeys = 4096
 
 func (q *keyQueue) len() int { return len(q.keys) - q.head }
 
+// waiting returns the addresses that are in it, until it is changed.
+func (q *keyQueue) waiting() []binding.Key { return q.keys[q.head:] }
+
 func (q *keyQueue) push(key binding.Key) {
 	if q.head > len(q.keys)/2 {
 		q.keys = q.keys[:copy(q.keys, q.keys[q.head:])]

@@ -67,15 +67,20 @@ const (
 // if nobody answers. It returns how many there are.
 func (c *Core) Flush(now time.Time, s Scope) int {
 	c.now = now.UnixNano()
-	c.flushSome(c.flushing.len()) // of an earlier one, so that there is never more than one waiting
+	waits := make(map[binding.Key]bool, c.flushing.len()) // since an earlier one
+	for _, key := range c.flushing.waiting() {
+		waits[key] = true
+	}
 	n := 0
 	for _, key := range c.within(&s) {
-		if c.table.Lookup(key).State != binding.Duplicate {
+		if c.table.Lookup(key).State == binding.Duplicate {
+			continue
+		}
+		if n++; !waits[key] {
 			c.flushing.push(key)
-			n++
 		}
 	}
-	c.flushSome(flushAtOnce)
+	c.tickFlush()
 	return n
 }
 
