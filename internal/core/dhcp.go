@@ -119,8 +119,12 @@ func (c *Core) givenBack(why decision, sw *switchState, e *Punt, ip netip.Addr, 
 	}
 }
 
-// leaseOver ends the lease that a MAC has of an address.
+// leaseOver ends the lease that a MAC has of an address, or is to have if the owner
+// does not answer.
 func (c *Core) leaseOver(why decision, key binding.Key, mac packet.MAC) {
+	if k := c.contests[key]; k != nil && k.lease != nil && k.lease.MAC == mac {
+		k.lease = nil
+	}
 	if owner, _, ok := c.table.LeaseOf(key); ok && owner == mac {
 		c.endLease(why, key)
 	}

@@ -236,6 +236,32 @@ func TestLeaseAsksTheOwner(t *testing.T) {
 	}
 }
 
+// A lease that is given back while the owner is still asked is none: the client has found the address
+// in use.
+//
+// conformance: R4 S6
+func TestLeaseDeclinedWhileTheOwnerIsAsked(t *testing.T) {
+	server, client := hostMAC(2), hostMAC(5)
+	key := binding.NewKey(binding.Segment{Network: 1}, netip.MustParseAddr("10.0.0.9"))
+	for _, answers := range []bool{true, false} {
+		g := newGuarded(t)
+		g.station(1, 2, 2)
+		g.station(2, 4, 5)
+		g.punt(1, 4, pipeline.ReasonLearn, announce(4, "10.0.0.9"))
+		g.punt(1, 2, pipeline.ReasonDHCP, dhcp4(server, client, ack, "10.0.0.9", 600))
+		g.punt(2, 4, pipeline.ReasonRelease, dhcp4(client, client, decline, "10.0.0.9", 0))
+		if answers {
+			g.punt(1, 4, pipeline.ReasonLearn, announce(4, "10.0.0.9"))
+		}
+		g.sleep(2 * time.Second)
+		b := g.core.table.Lookup(key)
+		if mac, _, leased := g.core.table.LeaseOf(key); leased || b == nil || b.MAC != hostMAC(4) || b.Answered() != answers {
+			t.Errorf("with an owner that answers, %t: %+v has it, and it is leased to %s", answers, b, mac)
+		}
+		g.check()
+	}
+}
+
 // A client gives back its own lease, and nobody else's.
 //
 // conformance: S6
