@@ -212,8 +212,10 @@ func TestServersAndRouters(t *testing.T) {
 }
 
 // A question of isat's own to one host passes from switch to switch, by links,
-// which are trusted ports; nobody else speaks as isat.
-// conformance: R2
+// which are trusted ports; nobody else speaks as isat. So does the router solicitation
+// of a host that was never heard there: the switch before has compared it.
+//
+// conformance: R2, S8
 func TestQuestionsCrossLinks(t *testing.T) {
 	w := secureWorld()
 	listed := w.Host("listed")
@@ -223,12 +225,20 @@ func TestQuestionsCrossLinks(t *testing.T) {
 	own, target := pipeline.MAC, listed.IPs[1].As16()
 	ns := packet.AppendNS(nil, listed.MAC, pipeline.MAC, false, 0, packet.LinkLocal(pipeline.MAC), target, target, &own, nil)
 	reply := packet.AppendARP(nil, listed.MAC, pipeline.MAC, false, 0, &packet.ARP{Op: packet.ARPReply, SHA: pipeline.MAC})
+	rs := func(h ovstest.Host, source string) []byte {
+		return ipPacket{dst: packet.MAC{0x33, 0x33, 0, 0, 0, 2}, src: h.MAC, from: source, to: "ff02::2", ttl: 255,
+			proto: layers.IPProtocolICMPv6, icmp: [2]uint8{133, 0}}.frame()
+	}
+	plain, learn := w.Host("plain"), []pipeline.Reason{pipeline.ReasonLearn}
 	runCases(t, newBoth(t, w), []testCase{
 		{"R2 by a link", 2, ask(listed.MAC), want{ports: []uint32{1}}},
 		{"R2 a solicitation by a link", 2, ns, want{ports: []uint32{1}}},
 		{"R2 to everybody", 2, ask(packet.Broadcast), want{}},
 		{"R2 from a host", 3, ask(listed.MAC), want{}},
 		{"R2 an answer as isat", 2, reply, want{}},
+		{"S8 a router solicitation by a link", 2, rs(plain, "fe80::3"), want{ports: []uint32{1, 3, 4, 5, local}, punts: learn}},
+		{"S8 one in another host's name by a link", 2, rs(w.Host("server"), "fe80::3"), want{}},
+		{"S8 one with another host's MAC that is no link's", 3, rs(listed, "fe80::1"), want{punts: learn}},
 	})
 }
 

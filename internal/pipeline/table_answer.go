@@ -16,8 +16,9 @@ func answerRules() []Rule {
 	return inTable(Answer, []Rule{
 		{Priority: 120, Match: contradicts, Actions: puntFor(ReasonClaim), Leased: true,
 			Doc: "ARP, an NA or an NS that gives an address another MAC than it has: the controller asks the owner, and lets the packet go on or drops it (RFC 9161 §3.7)"},
-		// From a MAC that is not known at its port the option may be of another one.
-		{Priority: 110, Match: `nd_rs && found && (flags.differ || !flags.station)`, Actions: `drop;`, Leased: true,
+		// From a MAC that is not known at its port the option may be of another one; what
+		// comes by a link, whose ports are trusted, has passed this on its own switch.
+		{Priority: 110, Match: `nd_rs && found && (flags.differ || (!flags.station && !flags.trusted))`, Actions: `drop;`, Leased: true,
 			Doc: "an RS in the name of another host, or of one that is at another port: routers would believe it, and its owner asks again (RFC 4861 §6.3.7)"},
 		{Priority: 100, Match: `eth.bcast && arp.op == 1 && arp.tpa == ` + notHosts, Actions: `drop;`,
 			Doc: "nobody can have this address (conformance A6)"},
