@@ -11,6 +11,7 @@ import (
 type ask struct {
 	ids    []uint64 // questions of operators that are answered by it
 	reason askReason
+	last   bool // nobody but a flush wants to know: others are asked first
 	sent   int
 	began  int64
 }
@@ -37,9 +38,15 @@ const (
 func (c *Core) ask(key binding.Key, reason askReason) *ask {
 	a := c.asks[key]
 	if a == nil {
-		a = &ask{reason: reason, began: c.now}
+		a = &ask{reason: reason, last: reason == askFlushed, began: c.now}
 		c.asks[key] = a
 		c.enqueue(key)
+	}
+	if a.last && reason != askFlushed {
+		a.last = false
+		if _, asked := c.alarms.Due(alarm{alarmAsk, key}); !asked {
+			c.enqueue(key) // it need not wait for the turn that it has
+		}
 	}
 	if reason > a.reason && reason >= askGone {
 		a.sent = 0 // it has not been asked everywhere

@@ -114,4 +114,20 @@ func TestFlushKeepsNobodyWaiting(t *testing.T) {
 	if a.sent == 0 {
 		t.Errorf("it was not asked: %d questions of the flush are before it", f.core.toAsk.len())
 	}
+
+	// Nor who is flushed himself, and is asked for another reason.
+	keys := f.core.toAskLast.waiting()
+	f.step(Question{ID: 7, Key: keys[len(keys)-1], Unicast: true})
+	a = f.core.asks[keys[len(keys)-1]]
+	f.sleep(3 * time.Second)
+	if a.sent != askTries {
+		t.Errorf("it was asked %d times for an operator", a.sent)
+	}
+	for f.core.toAskLast.len() > 0 {
+		f.sleep(time.Second)
+	}
+	f.sleep(4 * time.Second)
+	if n := f.core.table.Len().Bindings; n != 1 || len(f.core.asks) != 0 {
+		t.Errorf("%d bindings are left, and %d asks", n, len(f.core.asks))
+	}
 }

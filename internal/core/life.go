@@ -188,7 +188,7 @@ func (c *Core) expire(why decision, key binding.Key) {
 // rate (conformance L1), the oldest first. Those of a flush, of which there may be
 // as many as there are bindings, do not keep others from theirs.
 func (c *Core) enqueue(key binding.Key) {
-	if a := c.asks[key]; a != nil && a.reason == askFlushed {
+	if a := c.asks[key]; a != nil && a.last {
 		c.toAskLast.push(key)
 	} else {
 		c.toAsk.push(key)
