@@ -143,12 +143,13 @@ func lineScalar(s string) (string, bool) {
 	return s, plain && strings.Trim(s, letters) == ""
 }
 
-// belong says whether each list was cut out of the one key for bindings of a document: what
+// belong says whether each list was cut out of the one key for bindings of a network: what
 // looks like one may be a part of something else.
 func belong(lists []bindingList, bodies []ast.Node) bool {
 	lines := make(map[int]bool)
 	for _, body := range bodies {
 		entries, _ := entriesOf(body)
+		kind, _ := entryOf(entries, "kind")
 		inDocument := 0
 		for _, entry := range entries {
 			if t := entry.Key.GetToken(); t.Value == "bindings" {
@@ -156,7 +157,7 @@ func belong(lists []bindingList, bodies []ast.Node) bool {
 				lines[t.Position.Line] = isNull(entry.Value) // and not what stood behind the list
 			}
 		}
-		if inDocument > 1 {
+		if inDocument > 1 || inDocument == 1 && kind.text != KindNetwork {
 			return false
 		}
 	}

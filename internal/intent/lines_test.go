@@ -84,6 +84,8 @@ func TestBindingLines(t *testing.T) {
 			t.Errorf("of\n%s%d lists are read by line: want %d", test.text, lists, test.lists)
 		}
 	}
+	// What has the key in another sense, or not at all.
+	sameOutcome(t, []byte("kind: limits\nbindings:\n  - {ip: 10.0.0.9, mac: 02:00:00:00:00:09}\n"))
 	sameOutcome(t, []byte("kind: router\nname: r1\nbindings:\n  - {ip: 10.0.0.9, mac: 02:00:00:00:00:09}\n"))
 }
 
