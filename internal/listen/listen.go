@@ -18,9 +18,15 @@ func TCP(address string) (net.Listener, error) {
 	return l, nil
 }
 
+// maxPath is what a socket's address has room for (unix(7)), less the zero byte at its end.
+const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
 // Unix listens on a socket file, which has this mode. One that is left over from
 // a process that is gone is replaced.
 func Unix(path string, mode fs.FileMode) (net.Listener, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("the path of a socket can't be longer than %d bytes, and has %d: choose a shorter one", maxPath, len(path))
+	}
 	l, err := net.Listen("unix", path)
 	if errors.Is(err, syscall.EADDRINUSE) && leftover(path) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -61,6 +67,8 @@ func explain(err error, inUse string) error {
 		hint = inUse
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		hint = `: no interface has this address ("ip address" shows them)`
+	case errors.Is(err, fs.ErrNotExist):
+		hint = ": make its directory first, or choose another path"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		hint = ": this user may not: run as root or choose another address"
 	}

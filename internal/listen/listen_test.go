@@ -30,7 +30,10 @@ func TestUnix(t *testing.T) {
 	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{path: "another process listens there", file: "it is not a socket", filepath.Join(file, "s"): "not a directory"} {
+	for path, want := range map[string]string{
+		path: "another process listens there", file: "it is not a socket", filepath.Join(file, "s"): "not a directory",
+		filepath.Join(file+"s", "s"): "make its directory first", "/" + strings.Repeat("s", 107): "longer than 107 bytes, and has 108",
+	} {
 		if l, err := Unix(path, 0o600); err == nil {
 			l.Close()
 			t.Errorf("%s: opened", path)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
@@ -38,7 +39,7 @@ func (e Endpoint) network() (network, address string, err error) {
 	switch {
 	case u.Scheme == "unix" && plain && u.Host == "" && filepath.IsAbs(u.Path):
 		return "unix", u.Path, nil
-	case u.Scheme != "http" || !plain || u.Path != "" || u.Port() == "":
+	case u.Scheme != "http" || !plain || u.Path != "" || !isPort(u.Port()):
 		return "", "", fmt.Errorf("%q is not where etcd can be read: %s", e, wantEndpoint)
 	}
 	host := u.Hostname()
@@ -49,6 +50,11 @@ func (e Endpoint) network() (network, address string, err error) {
 		return "", "", fmt.Errorf("%q is open to other hosts, and etcd asks nobody who he is: %s, and reach it through ssh -L", e, wantEndpoint)
 	}
 	return "tcp", net.JoinHostPort(host, u.Port()), nil
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // Check says what is wrong with an endpoint.

@@ -180,8 +180,8 @@ func TestEndpointRefused(t *testing.T) {
 		"http://me@127.0.0.1:2379":                  "want http://127.0.0.1:PORT",
 		"127.0.0.1:2379":                            "want http://127.0.0.1:PORT",
 		"unix:etcd.sock":                            "want http://127.0.0.1:PORT",
-		"http://127.0.0.1:99999":                    "invalid port",
-		"unix:///nowhere/etcd.sock":                 "no such file or directory",
+		"http://127.0.0.1:99999":                    "want http://127.0.0.1:PORT",
+		"unix:///nowhere/etcd.sock":                 "make its directory first",
 		Endpoint("unix://" + t.TempDir()):           "it is not a socket",
 		Endpoint("http://" + taken.Addr().String()): `"ss -ltnp" shows who has it`,
 	} {
