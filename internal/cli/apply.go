@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,7 +158,10 @@ func namedObjects(args []string) ([]intent.Deletion, error) {
 		return nil, err
 	}
 	names := args[1:]
-	if kind == intent.KindLimits && len(names) == 0 {
+	if kind == intent.KindLimits {
+		if len(names) > 0 && !slices.Equal(names, []string{intent.LimitsName}) {
+			return nil, usageErrorf("the limits have no name, but got %q", names[0])
+		}
 		names = []string{intent.LimitsName}
 	}
 	if len(names) == 0 {
