@@ -130,10 +130,11 @@ func measureScale(ctx context.Context, config ScaleConfig, isat *controller) (*S
 		return nil, err
 	}
 	report.Rested = status.Memory
-	if report.Peak, err = peakMemory(isat.pid); err != nil {
-		return nil, err
-	}
-	return report, nil
+	peak, err := peakMemory(isat.pid)
+	// The kernel's counts are some pages apart on each processor, so that its peak
+	// may be less than what was read of it before.
+	report.Peak = max(peak, report.Known, report.Rested)
+	return report, err
 }
 
 // idleTime is how long a host is silent, at the default age limit, before it is
