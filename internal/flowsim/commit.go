@@ -198,7 +198,7 @@ func (r *run) commitPorts() {
 	}
 	ports := be.AppendUint16(be.AppendUint16(nil, r.key.src), r.key.dst)
 	switch {
-	case r.key.proto == protoTCP && len(u) >= 20:
+	case r.key.proto == protoTCP && isWholeTCP(u):
 		update(u[16:], u[:4], ports)
 	case r.key.proto == protoUDP && len(u) >= 8:
 		updateUDP(u, u[:4], ports)

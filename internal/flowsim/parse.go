@@ -166,6 +166,9 @@ func parseTransport(b []byte, k *key) {
 	}
 	switch k.proto {
 	case protoTCP:
+		if !isWholeTCP(b) {
+			return
+		}
 		k.tcpFlags = be.Uint16(b[12:]) & 0xfff
 		k.src, k.dst = be.Uint16(b), be.Uint16(b[2:])
 	case protoUDP, protoSCTP:
@@ -176,6 +179,17 @@ func parseTransport(b []byte, k *key) {
 			parseND(b, k)
 		}
 	}
+}
+
+// isWholeTCP tells if b holds as much of a TCP header as its data offset says (RFC 9293 §3.1). Open
+// vSwitch neither reads nor writes the ports of any other.
+func isWholeTCP(b []byte) bool {
+	const least = 20
+	if len(b) < least {
+		return false
+	}
+	length := int(b[12]>>4) * 4
+	return length >= least && length <= len(b)
 }
 
 type transport struct {

@@ -325,6 +325,7 @@ func drawPacketOf(r *rapid.T, network int) []byte {
 func drawUpper(r *rapid.T) []byte {
 	b := binary.BigEndian.AppendUint16(nil, rapid.Uint16().Draw(r, "source port"))
 	b = binary.BigEndian.AppendUint16(b, rapid.Uint16().Draw(r, "destination port"))
-	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x12, 0, 0, 0x77, 0x88, 0, 0)
-	return append(b, make([]byte, rapid.SampledFrom([]int{20, 60}).Draw(r, "length"))...)
+	offset := rapid.SampledFrom([]byte{0x50, 0x50, 0x50, 0, 0x40, 0xa0, 0xf0}).Draw(r, "TCP data offset")
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, offset, 0x12, 0, 0, 0x77, 0x88, 0, 0)
+	return append(b, make([]byte, rapid.SampledFrom([]int{0, 20, 60}).Draw(r, "length"))...)
 }
