@@ -76,8 +76,7 @@ type Core struct {
 	defended    map[binding.Key]int64 // when an address was announced against a claim last
 	toAsk       keyQueue              // questions that wait for their turn
 	toAskLast   keyQueue              // those of flushes, which come after all others
-	flushing    keyQueue              // bindings that are still to be doubted, for an operator
-	flushed     int64                 // when the last ones were
+	batches     batches               // what is still to be done to many bindings
 	asking      bucket                // of those
 	announcing  bucket                // of announcements against claims
 	telling     bucket                // of events that hosts provoke
@@ -219,7 +218,7 @@ func (c *Core) tick() {
 	c.tickPacing()
 	c.heldTooLong(c.holds.Tick(c.now))
 	c.tickAlarms()
-	c.tickFlush()
+	c.tickBatches()
 	c.tickQuestions()
 	c.tickRouters()
 	for _, sw := range c.order {
@@ -253,8 +252,8 @@ func (c *Core) Next() (time.Time, bool) {
 	if c.toAsk.len()+c.toAskLast.len() > 0 {
 		earlier(c.asking.next(c.now))
 	}
-	if c.flushing.len() > 0 {
-		earlier(c.flushed + flushInterval)
+	if c.batches.len() > 0 {
+		earlier(c.batches.began + batchInterval)
 	}
 	if t, waits := c.holds.Next(); waits {
 		earlier(t)

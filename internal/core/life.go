@@ -159,7 +159,12 @@ func (c *Core) unaskable(b *binding.Binding) {
 		c.doubt(silentPortDown, askGone, b.Key)
 		return
 	}
-	if change, ok := c.table.Rest(c.now, b.Key); ok {
+	c.rest(b.Key)
+}
+
+// rest has the owner of an address watched anew.
+func (c *Core) rest(key binding.Key) {
+	if change, ok := c.table.Rest(c.now, key); ok {
 		c.spread(change, nil)
 	}
 }
@@ -208,39 +213,6 @@ func (c *Core) tickQuestions() {
 			c.refresh(key)
 		}
 	}
-}
-
-// keyQueue is addresses, first in, first out.
-type keyQueue struct {
-	keys []binding.Key
-	head int // of those that are in it
-}
-
-// maxSpareKeys is how much room an empty queue keeps: what a storm needed is not.
-const maxSpareKeys = 4096
-
-func (q *keyQueue) len() int { return len(q.keys) - q.head }
-
-// waiting returns the addresses that are in it, until it is changed.
-func (q *keyQueue) waiting() []binding.Key { return q.keys[q.head:] }
-
-func (q *keyQueue) push(key binding.Key) {
-	if q.head > len(q.keys)/2 {
-		q.keys = q.keys[:copy(q.keys, q.keys[q.head:])]
-		q.head = 0
-	}
-	q.keys = append(q.keys, key)
-}
-
-func (q *keyQueue) pop() binding.Key {
-	key := q.keys[q.head]
-	if q.head++; q.head == len(q.keys) {
-		q.keys, q.head = q.keys[:0], 0
-		if cap(q.keys) > maxSpareKeys {
-			q.keys = nil
-		}
-	}
-	return key
 }
 
 // refresh asks a silent owner, by unicast, at its own port only (conformance R2).
@@ -367,14 +339,14 @@ func (c *Core) rewatch(before *intent.Intent) {
 		old, ok := before.ByNumber(n.Number)
 		changed[n.Number] = !ok || !n.SameAges(old)
 	}
+	var keys []binding.Key
 	for b := range c.table.Bindings {
-		if !changed[b.Network] {
-			continue
-		}
-		if change, ok := c.table.Rest(c.now, b.Key); ok {
-			c.spread(change, nil)
+		if changed[b.Network] {
+			keys = append(keys, b.Key)
 		}
 	}
+	c.batches.aged.add(keys)
+	c.tickBatches()
 	for s := range c.table.Stations {
 		if changed[s.Network] && c.table.RestStation(s) {
 			c.sendSource(s)

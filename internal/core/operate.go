@@ -55,48 +55,14 @@ func (c *Core) within(s *Scope) (keys []binding.Key) {
 	return keys
 }
 
-// Of many bindings that are flushed so many are doubted at a time, so long apart:
-// what has to be done meanwhile does not wait for all of them, and no switch is sent
-// more than it can take.
-const (
-	flushAtOnce   = 1024
-	flushInterval = int64(10e6)
-)
-
 // Flush doubts every learned binding in the scope: its owner is asked, and it goes
 // if nobody answers. It returns how many there are.
 func (c *Core) Flush(now time.Time, s Scope) int {
 	c.now = now.UnixNano()
-	waits := make(map[binding.Key]bool, c.flushing.len()) // since an earlier one
-	for _, key := range c.flushing.waiting() {
-		waits[key] = true
-	}
-	n := 0
-	for _, key := range c.within(&s) {
-		if c.table.Lookup(key).State == binding.Duplicate {
-			continue
-		}
-		if n++; !waits[key] {
-			c.flushing.push(key)
-		}
-	}
-	c.tickFlush()
-	return n
-}
-
-// tickFlush goes on with a flush.
-func (c *Core) tickFlush() {
-	if since := c.now - c.flushed; c.flushing.len() > 0 && (since >= flushInterval || since < 0) { // a clock may be set back
-		c.flushSome(flushAtOnce)
-	}
-}
-
-// flushSome doubts some of the bindings that are to be flushed.
-func (c *Core) flushSome(most int) {
-	for range min(most, c.flushing.len()) {
-		c.doubt(silentFlushed, askFlushed, c.flushing.pop())
-	}
-	c.flushed = c.now
+	keys := slices.DeleteFunc(c.within(&s), func(key binding.Key) bool { return c.table.Lookup(key).State == binding.Duplicate })
+	c.batches.flushed.add(keys)
+	c.tickBatches()
+	return len(keys)
 }
 
 // ClearDuplicates releases the frozen bindings in the scope, and returns how

@@ -13,18 +13,18 @@ import (
 	"github.com/isat-sdn/isat/packet"
 )
 
-// flushed is a world with many hosts.
-type flushed struct {
+// crowded is a world with many hosts.
+type crowded struct {
 	*world
 	hosts uint32
 }
 
-func newFlushed(t *testing.T, limits string) *flushed {
-	in, err := intent.Parse("flush.yaml", []byte("kind: limits\n"+limits))
+func newCrowded(t *testing.T, limits string) *crowded {
+	in, err := intent.Parse("limits.yaml", []byte("kind: limits\n"+limits))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &flushed{world: newWorld(in, Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)}
+	f := &crowded{world: newWorld(in, Config{Table: binding.Config{Seed: testSeed}}, t.Fatalf)}
 	sw := f.addSwitch(1, "s1")
 	sw.Ports[1] = fabric.Port{Number: 1, Name: "p1", Up: true}
 	f.step(f.connect(sw))
@@ -32,7 +32,7 @@ func newFlushed(t *testing.T, limits string) *flushed {
 }
 
 // hear has one more host heard.
-func (f *flushed) hear() (key binding.Key) {
+func (f *crowded) hear() (key binding.Key) {
 	f.hosts++
 	mac, ip := packet.MAC{2, 1}, [4]byte{10}
 	binary.BigEndian.PutUint32(mac[2:], f.hosts)
@@ -42,26 +42,26 @@ func (f *flushed) hear() (key binding.Key) {
 	return binding.NewKey(binding.Segment{Network: 1}, netip.AddrFrom4(ip))
 }
 
-func (f *flushed) reachable() int { return f.core.table.CountsOf(binding.ARP, binding.Reachable) }
+func (f *crowded) reachable() int { return f.core.table.CountsOf(binding.ARP, binding.Reachable) }
 
 // A flush of many bindings is spread, so that nothing waits for all of it: what is
 // heard meanwhile is known at once, and in the end each of them was asked, or is gone.
 //
 // conformance: L1
 func TestFlushOfMany(t *testing.T) {
-	f := newFlushed(t, "probesPerSecond: 1000000\n")
-	const many = 5 * flushAtOnce
+	f := newCrowded(t, "probesPerSecond: 1000000\n")
+	const many = 5 * batchSize
 	for range many {
 		f.hear()
 	}
-	if n := f.core.Flush(f.now, Scope{}); n != many || f.reachable() != many-flushAtOnce {
+	if n := f.core.Flush(f.now, Scope{}); n != many || f.reachable() != many-batchSize {
 		t.Fatalf("%d are flushed, and %d reachable", n, f.reachable())
 	}
 	f.hear()
-	if got := f.reachable(); got != many-flushAtOnce+1 {
+	if got := f.reachable(); got != many-batchSize+1 {
 		t.Errorf("%d are reachable while the others wait", got)
 	}
-	f.sleep(4 * time.Duration(flushInterval))
+	f.sleep(4 * time.Duration(batchInterval))
 	if got := f.reachable(); got != 1 {
 		t.Errorf("%d are reachable after all were doubted", got)
 	}
@@ -69,7 +69,6 @@ func TestFlushOfMany(t *testing.T) {
 	if got := f.core.table.Len().Bindings; got != 1 {
 		t.Errorf("%d are there after nobody answered", got)
 	}
-
 }
 
 // Another flush before one has ended is as much spread as that, and has each binding
@@ -77,8 +76,8 @@ func TestFlushOfMany(t *testing.T) {
 //
 // conformance: L1
 func TestFlushAgain(t *testing.T) {
-	f := newFlushed(t, "probesPerSecond: 1000000\n")
-	const many = 5 * flushAtOnce
+	f := newCrowded(t, "probesPerSecond: 1000000\n")
+	const many = 5 * batchSize
 	for range many {
 		f.hear()
 	}
@@ -87,15 +86,50 @@ func TestFlushAgain(t *testing.T) {
 			t.Errorf("%d are flushed", n)
 		}
 	}
-	if got := f.reachable(); got != many-flushAtOnce {
+	if got := f.reachable(); got != many-batchSize {
 		t.Errorf("%d are reachable yet", got)
 	}
-	if got := f.core.flushing.len(); got > many {
+	if got := f.core.batches.flushed.len(); got > many {
 		t.Errorf("%d wait to be doubted", got)
 	}
-	f.sleep(10 * time.Duration(flushInterval))
+	f.sleep(10 * time.Duration(batchInterval))
 	if got := f.reachable(); got != 0 {
 		t.Errorf("%d are reachable after all were doubted", got)
+	}
+}
+
+// Another age limit of many bindings is spread likewise, also if it changes again
+// before all of them have the first.
+func TestAgeOfMany(t *testing.T) {
+	f := newCrowded(t, "probesPerSecond: 1000000\n")
+	const many = 5 * batchSize
+	for range many {
+		f.hear()
+	}
+	watched := func(idle uint16) (n int) {
+		for b := range f.core.table.Bindings {
+			if b.Idle == idle {
+				n++
+			}
+		}
+		return n
+	}
+	for _, age := range []string{"90s", "80s", "60s"} {
+		in, err := intent.Parse("age.yaml", []byte("kind: network\nname: default\nage: "+age+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.step(NewIntent{in})
+		if got := f.core.batches.len(); got > many {
+			t.Errorf("%d wait for their new age limit", got)
+		}
+	}
+	if got := watched(45); got != batchSize {
+		t.Errorf("the first age limit is that of %d at once", got)
+	}
+	f.sleep(6 * time.Duration(batchInterval))
+	if got := watched(30); got != many {
+		t.Errorf("the last age limit is that of %d", got)
 	}
 }
 
@@ -103,7 +137,7 @@ func TestFlushAgain(t *testing.T) {
 //
 // conformance: L1
 func TestFlushKeepsNobodyWaiting(t *testing.T) {
-	f := newFlushed(t, "probesPerSecond: 4\n")
+	f := newCrowded(t, "probesPerSecond: 4\n")
 	for range 100 {
 		f.hear()
 	}
