@@ -48,7 +48,7 @@ type Core struct {
 	holds    *resolve.Holds
 	silenced map[binding.Key]int64 // until when switches drop what is for a next hop
 	limited  map[binding.Key]int64 // when a packet of a rate limit went on last
-	sponged  map[binding.Key]int64 // until when an address is answered for that nobody has
+	sponges  sponges               // for addresses that nobody has
 	pacing   pacing                // of the requests of searches
 	errors   bucket                // of ICMP errors of the core's own
 	leases   []byte                // the flow-mods that renew leased flows
@@ -104,7 +104,7 @@ func New(config Config, in *intent.Intent) *Core {
 		holds:    resolve.NewHolds(config.Hold),
 		silenced: make(map[binding.Key]int64),
 		limited:  make(map[binding.Key]int64),
-		sponged:  make(map[binding.Key]int64),
+		sponges:  newSponges(),
 		pacing:   pacing{queued: make(map[binding.Key]bool)},
 		errors:   bucket{rate: errorsPerSecond},
 		telling:  bucket{rate: toldPerSecond},

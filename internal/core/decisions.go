@@ -50,6 +50,7 @@ const (
 	releasedTime
 	releasedOperator
 	releasedSponge
+	releasedIntent
 	refusedOwner
 	refusedStation
 	refusedConfigured
@@ -111,7 +112,8 @@ var decisions = [numDecisions]decisionInfo{
 	duplicateMoves:        {view.EventDuplicate, "moves", "it changed its MAC too often: frozen, and not answered (RFC 9161 §3.7)"},
 	releasedTime:          {view.EventReleased, "hold-down", "its time is over"},
 	releasedOperator:      {view.EventReleased, "operator", "an operator cleared it"},
-	releasedSponge:        {view.EventReleased, "sign-of-life", "it was heard, or its network has another sponge: it is answered for with the sink's MAC no more"},
+	releasedSponge:        {view.EventReleased, "sign-of-life", "it was heard: it is answered for with the sink's MAC no more"},
+	releasedIntent:        {view.EventReleased, "sponge-changed", "the sponge of its network is another one now, or gone"},
 	refusedOwner:          {view.EventRefused, "owner-answers", "its owner was asked, and answered"},
 	refusedStation:        {view.EventRefused, "place-answers", "its MAC was asked at the old port, and answered"},
 	refusedConfigured:     {view.EventRefused, "configured", "the operator bound it to another MAC"},

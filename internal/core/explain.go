@@ -39,8 +39,8 @@ func (c *Core) Explain(now time.Time, key binding.Key) view.Explanation {
 	if until, ok := c.silenced[key]; ok && until > c.now {
 		fact(&x, fmt.Sprintf("what is routed to it is dropped for %s", ago(until-c.now)), "the table request of every switch")
 	}
-	if c.sponged[key] > c.now {
-		fact(&x, fmt.Sprintf("nobody has it, and it was asked for too often: the sponge answers for it for %s", ago(c.sponged[key]-c.now)), "the table bindings of every switch")
+	if c.sponges.until[key] > c.now {
+		fact(&x, fmt.Sprintf("nobody has it, and it was asked for too often: the sponge answers for it for %s", ago(c.sponges.until[key]-c.now)), "the table bindings of every switch")
 	}
 	searching, state := c.searches.Explain(c.now, key)
 	if searching != "" {
@@ -175,7 +175,7 @@ func (c *Core) explainOutcome(x *view.Explanation, network *intent.Network, key 
 		outcome(x, "searched", "it is a duplicate: the request goes to every other port, and nobody is answered for")
 	case b != nil && b.Answered():
 		outcome(x, "answered", "each switch answers from its table bindings, and the controller is not asked; the owner's own questions are flooded")
-	case c.sponged[key] > c.now:
+	case c.sponges.until[key] > c.now:
 		outcome(x, "sponged", "each switch answers from its table bindings with the sink's MAC, but not whoever probes for the address; any sign of life ends it")
 	case network.Unknown == intent.Drop:
 		outcome(x, "dropped", "the network drops requests for unknown addresses, but for probes (unknown: drop)")

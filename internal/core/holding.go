@@ -39,13 +39,10 @@ func (c *Core) holdPacket(sw *switchState, e *Paused) {
 		Switch: sw.ID, Router: e.Waiting.Router, From: e.Waiting.From, Resume: e.Resume, Frame: e.Frame}))
 	asker := resolve.Asker{At: binding.Location{Switch: sw.ID, Port: e.Port}, MAC: at.MAC,
 		Frame: appendRequestFrom(nil, at.MAC, source, key, packet.Broadcast), Everywhere: true}
-	verdict := c.searches.Ask(c.now, key, asker)
-	c.counters.asking[verdict]++
-	switch verdict {
+	switch c.askedFor(key, asker) {
 	case resolve.Started:
 		c.solicit(key, asker, 1)
 	case resolve.Silent:
-		c.askedInVain(key)
 		c.silence(key)
 		c.counters.heldUnanswered += uint64(len(c.holds.Take(key)))
 	case resolve.RefusedPort, resolve.RefusedNet:
@@ -114,7 +111,7 @@ func (c *Core) silence(key binding.Key) {
 // heard ends the silence of an address (conformance L4).
 func (c *Core) heard(key binding.Key) {
 	c.searches.SignOfLife(key)
-	c.unsponge(key)
+	c.unsponge(releasedSponge, key)
 	until, silenced := c.silenced[key]
 	if !silenced {
 		return

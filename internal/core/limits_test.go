@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"testing"
 
@@ -63,5 +64,32 @@ func TestPacingSkipsWhatIsOver(t *testing.T) {
 	}
 	if len(c.pacing.queued) != len(c.pacing.queues[usual]) {
 		t.Errorf("%d are known to wait, %d do", len(c.pacing.queued), len(c.pacing.queues[usual]))
+	}
+}
+
+// Addresses that are asked for in vain are counted no more than fit, and make room
+// for others after a minute.
+func TestVainIsBounded(t *testing.T) {
+	in, err := intent.Parse("sponge.yaml", []byte("kind: network\nname: default\nsponge: {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(Config{Table: binding.Config{Seed: testSeed}}, in)
+	c.now = int64(1e18)
+	count := func(n uint32) {
+		var ip [4]byte
+		binary.BigEndian.PutUint32(ip[:], 10<<24|n)
+		c.countVain(binding.NewKey(binding.Segment{Network: 1}, netip.AddrFrom4(ip)))
+	}
+	for n := range uint32(maxVain + 7) {
+		count(n)
+	}
+	if n := len(c.sponges.vain); n != maxVain || c.counters.spongeFull != 7 {
+		t.Errorf("%d are counted, and %d refused", n, c.counters.spongeFull)
+	}
+	c.now += vainSpan
+	count(maxVain)
+	if n := len(c.sponges.vain); n != 1 {
+		t.Errorf("%d are counted after a minute", n)
 	}
 }

@@ -49,10 +49,12 @@ func (c *Core) within(s *Scope) (keys []binding.Key) {
 			keys = append(keys, b.Key)
 		}
 	}
-	slices.SortFunc(keys, func(a, b binding.Key) int {
-		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.VLAN, b.VLAN), bytes.Compare(a.Addr[:], b.Addr[:]))
-	})
+	slices.SortFunc(keys, compareKeys)
 	return keys
+}
+
+func compareKeys(a, b binding.Key) int {
+	return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.VLAN, b.VLAN), bytes.Compare(a.Addr[:], b.Addr[:]))
 }
 
 // Flush doubts every learned binding in the scope: its owner is asked, and it goes

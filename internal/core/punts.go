@@ -217,16 +217,26 @@ func (c *Core) search(key binding.Key, asker resolve.Asker, probe bool) {
 		}
 		return
 	}
-	verdict := c.searches.Ask(c.now, key, asker)
-	c.counters.asking[verdict]++
-	switch verdict {
+	switch c.askedFor(key, asker) {
 	case resolve.Started:
 		c.solicit(key, asker, 1)
 	case resolve.Spread:
 		c.flood(key.Segment, asker)
+	}
+}
+
+// askedFor takes the question of an asker.
+func (c *Core) askedFor(key binding.Key, asker resolve.Asker) resolve.Asking {
+	verdict := c.searches.Ask(c.now, key, asker)
+	c.counters.asking[verdict]++
+	switch verdict {
+	case resolve.Started, resolve.Joined:
+		c.countVain(key)
 	case resolve.Silent:
+		c.countVain(key)
 		c.askedInVain(key)
 	}
+	return verdict
 }
 
 // direct hands the asker's own frame to the owner of an address alone.

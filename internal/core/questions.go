@@ -44,6 +44,7 @@ func (c *Core) searchFound(key binding.Key, f resolve.Found) {
 
 func (c *Core) searchFailed(e resolve.End) {
 	c.counters.unanswered++
+	c.askedInVain(e.Key)
 	if e.Everywhere {
 		c.nextHopSilent(e.Key)
 	}

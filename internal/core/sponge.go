@@ -2,6 +2,7 @@ package core
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/isat-sdn/isat/internal/binding"
@@ -9,57 +10,109 @@ import (
 	"github.com/isat-sdn/isat/internal/pipeline"
 )
 
-// maxSponged bounds the addresses that are answered for though nobody has them.
-const maxSponged = 16384
+// sponges is what networks with a sponge remember of addresses that nobody is known
+// to have.
+type sponges struct {
+	vain  map[binding.Key]vain
+	swept int64                 // when old ones of those were dropped last
+	until map[binding.Key]int64 // until when switches answer for an address
+}
 
-// askedInVain follows a request for a silent address: asked for too often, it is
-// answered for with the sink's MAC, if its network wants that. The switches do it,
-// for some minutes; then it is searched again.
-func (c *Core) askedInVain(key binding.Key) {
-	network, ok := c.intent.ByNumber(key.Network)
-	if !ok || network.Sponge == nil || c.searches.Asked(key) <= network.Sponge.Asked {
+// vain is how often an address was asked for since a time that is a minute ago at
+// most.
+type vain struct {
+	since int64
+	asked int
+}
+
+const (
+	vainSpan   = int64(time.Minute)
+	maxVain    = 65536
+	maxSponged = 16384
+)
+
+func newSponges() sponges {
+	return sponges{vain: make(map[binding.Key]vain), until: make(map[binding.Key]int64)}
+}
+
+// countVain counts a question for such an address, if its network has a sponge.
+func (c *Core) countVain(key binding.Key) {
+	if c.spongeOf(key) == nil {
 		return
 	}
-	if len(c.sponged) >= maxSponged {
-		maps.DeleteFunc(c.sponged, func(_ binding.Key, until int64) bool { return until <= c.now })
+	if c.now-c.sponges.swept >= vainSpan {
+		c.sponges.swept = c.now
+		maps.DeleteFunc(c.sponges.vain, func(_ binding.Key, v vain) bool { return c.now-v.since >= vainSpan })
 	}
-	until, again := c.sponged[key]
-	if !again && len(c.sponged) >= maxSponged {
+	v, counted := c.sponges.vain[key]
+	if !counted && len(c.sponges.vain) >= maxVain {
+		c.counters.spongeFull++
+		return
+	}
+	if !counted || c.now-v.since >= vainSpan {
+		v = vain{since: c.now}
+	}
+	v.asked++
+	c.sponges.vain[key] = v
+}
+
+func (c *Core) spongeOf(key binding.Key) *intent.Sponge {
+	if n, ok := c.intent.ByNumber(key.Network); ok {
+		return n.Sponge
+	}
+	return nil
+}
+
+// askedInVain follows when it is known that nobody answers for an address: asked
+// for too often, it is answered for with the sink's MAC, if its network wants that.
+// The switches do it, for some minutes; then it is searched again.
+func (c *Core) askedInVain(key binding.Key) {
+	sponge := c.spongeOf(key)
+	if sponge == nil || c.sponges.vain[key].asked <= sponge.Asked {
+		return
+	}
+	if len(c.sponges.until) >= maxSponged {
+		maps.DeleteFunc(c.sponges.until, func(_ binding.Key, until int64) bool { return until <= c.now })
+	}
+	until, again := c.sponges.until[key]
+	if !again && len(c.sponges.until) >= maxSponged {
 		c.counters.spongeFull++
 		return
 	}
 	if again = again && until > c.now; !again {
 		c.counters.sponged++
-		c.decide(silentSponged, key, who{mac: network.Sponge.MAC}, who{})
+		c.decide(silentSponged, key, who{mac: sponge.MAC}, who{})
 	}
-	c.sponged[key] = c.now + pipeline.SpongeSeconds*int64(time.Second)
+	c.sponges.until[key] = c.now + pipeline.SpongeSeconds*int64(time.Second)
 	for _, sw := range c.switches {
-		sw.add(pipeline.SpongeFlow(key, network.Sponge.MAC))
+		sw.add(pipeline.SpongeFlow(key, sponge.MAC))
 	}
 }
 
-// unsponge ends that, because the address showed a sign of life.
-func (c *Core) unsponge(key binding.Key) {
-	until, ok := c.sponged[key]
+// unsponge ends that, and forgets how often the address was asked for.
+func (c *Core) unsponge(why decision, key binding.Key) {
+	delete(c.sponges.vain, key)
+	until, ok := c.sponges.until[key]
 	if !ok {
 		return
 	}
-	delete(c.sponged, key)
+	delete(c.sponges.until, key)
 	if until > c.now { // otherwise the flows are gone by themselves
 		for _, sw := range c.switches {
 			sw.remove(pipeline.SpongeFlow(key, intent.SpongeMAC))
 		}
-		c.decide(releasedSponge, key, who{}, who{})
+		c.decide(why, key, who{}, who{})
 	}
 }
 
 // setSponges ends what the intent wants in another way than before.
 func (c *Core) setSponges(before *intent.Intent) {
-	for key := range c.sponged {
+	maps.DeleteFunc(c.sponges.vain, func(key binding.Key, _ vain) bool { return c.spongeOf(key) == nil })
+	for _, key := range slices.SortedFunc(maps.Keys(c.sponges.until), compareKeys) {
 		old, _ := before.ByNumber(key.Network)
 		now, ok := c.intent.ByNumber(key.Network)
 		if !ok || old == nil || now.Sponge == nil || old.Sponge == nil || *now.Sponge != *old.Sponge {
-			c.unsponge(key)
+			c.unsponge(releasedIntent, key)
 		}
 	}
 }

@@ -135,13 +135,7 @@ type silence struct {
 	until int64
 	span  int64
 	fails int
-	// How often it was asked for since a time, at most a minute ago.
-	asked int
-	since int64
 }
-
-// askedSpan is the time within which requests for a silent address are counted.
-const askedSpan = 60 * second
 
 type prober struct {
 	key binding.Key
@@ -198,7 +192,6 @@ func (s *Searches) CountsIn(network uint32) (searches, silent int) {
 // frame; retries come from Tick.
 func (s *Searches) Ask(now int64, key binding.Key, asker Asker) Asking {
 	asker.since = now
-	s.countAsked(now, key)
 	if q := s.active[key]; q != nil {
 		return s.join(q, asker)
 	}
@@ -214,23 +207,6 @@ func (s *Searches) Ask(now int64, key binding.Key, asker Asker) Asking {
 	s.start(now, key, asker)
 	return Started
 }
-
-// countAsked counts a request for an address that nobody answered for.
-func (s *Searches) countAsked(now int64, key binding.Key) {
-	quiet, ok := s.silent[key]
-	if !ok {
-		return
-	}
-	if now-quiet.since >= askedSpan {
-		quiet.since, quiet.asked = now, 0
-	}
-	quiet.asked++
-	s.silent[key] = quiet
-}
-
-// Asked says how often an address was asked for within a minute since nobody
-// answered for it.
-func (s *Searches) Asked(key binding.Key) int { return s.silent[key].asked }
 
 // Insist starts or joins a search whatever was found before: the operator
 // asks. The asker has no place, and gets no packet.

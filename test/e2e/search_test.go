@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +153,55 @@ func TestKernelHostsResolve(t *testing.T) {
 	}
 	if out, code := w.exec("h1", "arping", "-D", "-c", "2", "-w", "3", "-I", "eth0", "10.0.0.200"); code != 0 {
 		t.Errorf("arping -D of a free address: code %d\n%s", code, out)
+	}
+}
+
+// An address that is asked for again and again, and that nobody has, is answered for
+// by the switch with the sink's MAC, also to those whose questions came while it was
+// searched; never to who probes for it, and not once it shows a sign of life
+// (conformance: P3, L4).
+func TestSponge(t *testing.T) {
+	w := newWorld(t, hosts("sponge", 4), "kind: network\nname: default\nsponge: {asked: 6}\n")
+	const sink = "02:69:73:61:74:02"
+	for _, absent := range []string{"10.0.0.77", "fd00::77"} {
+		for range 7 {
+			w.send("h1", asks(w.mac("h1"), absent))
+		}
+		w.eventually("the sponge", func() (bool, string) {
+			got := w.events(absent)
+			return slices.Contains(got, "silent sponged"), fmt.Sprint(got)
+		})
+		before := w.packetIns()
+		w.exec("h2", "ping", "-c", "1", "-W", "1", absent)
+		if got := w.must("h2", "ip", "neigh", "show", absent); !strings.Contains(got, sink) {
+			t.Errorf("h2 has %q for %s", got, absent)
+		}
+		if n := w.packetIns() - before; n > 2 { // h2's own address may be new
+			t.Errorf("%d packet-ins for an address that the switch answers for", n)
+		}
+		if got := w.bindings("default", absent); len(got) != 0 {
+			t.Errorf("the sponge is a binding: %v", got)
+		}
+
+		// The kernel and arping find that nobody has it, and take it.
+		if netip.MustParseAddr(absent).Is4() {
+			if out, code := w.exec("h3", "arping", "-D", "-c", "2", "-w", "3", "-I", "eth0", absent); code != 0 {
+				t.Errorf("a probe was answered:\n%s", out)
+			}
+			w.must("h3", "ip", "addr", "add", absent+"/24", "dev", "eth0")
+			w.send("h3", announcement(w.mac("h3"), absent))
+		} else {
+			w.must("h3", "ip", "addr", "add", absent+"/64", "dev", "eth0")
+			w.eventually("an address without a rival", func() (bool, string) {
+				got := w.must("h3", "ip", "-6", "addr", "show", "dev", "eth0", "to", absent)
+				return !strings.Contains(got, "tentative"), got
+			})
+			w.send("h3", announcement(w.mac("h3"), absent))
+		}
+		w.learned("default", absent, "reachable")
+		w.must("h4", "ping", "-c", "1", "-W", "2", absent)
+		if got := w.events(absent); !slices.Contains(got, "released sign-of-life") {
+			t.Errorf("%s: %v", absent, got)
+		}
 	}
 }
