@@ -36,7 +36,7 @@ type IntentFile struct {
 type IntentDeletion struct {
 	Kind     string `json:"kind" enum:"network,router,policy,limits" doc:"Kind of the object"`
 	Name     string `json:"name" doc:"Its name"`
-	Revision int64  `json:"revision,omitempty" minimum:"0" doc:"Refuse if it has another revision; without it, or 0, whichever it has"`
+	Revision *int64 `json:"revision,omitempty" minimum:"0" doc:"Refuse if it has another revision, or with 0 if it is stored; without it, whichever it has"`
 }
 
 // IntentBinding is a static binding to give to a network, or to take back.
@@ -58,9 +58,9 @@ type IntentBody struct {
 type intentInput struct{ Body IntentBody }
 
 type deleteParams struct {
-	Kind     string `path:"kind" enum:"network,router,policy,limits" doc:"Kind of the object"`
-	Name     string `path:"name" doc:"Its name"`
-	Revision int64  `query:"revision" minimum:"0" doc:"Refuse if the object has another revision; without it, or 0, whichever it has"`
+	Kind     string        `path:"kind" enum:"network,router,policy,limits" doc:"Kind of the object"`
+	Name     string        `path:"name" doc:"Its name"`
+	Revision revisionParam `query:"revision" minimum:"0" doc:"Refuse if the object has another revision, or with 0 if it is stored; without it, whichever it has"`
 }
 
 // Request is the edit that the body asks for, without its Bindings.
@@ -70,7 +70,7 @@ func (b *IntentBody) Request() intent.Request {
 		r.Files = append(r.Files, intent.File{Name: f.Name, Data: []byte(f.Text)})
 	}
 	for _, d := range b.Delete {
-		r.Delete = append(r.Delete, intent.Deletion{Ref: intent.Ref{Kind: d.Kind, Name: d.Name}, Expect: d.Revision})
+		r.Delete = append(r.Delete, intent.Deletion{Ref: intent.Ref{Kind: d.Kind, Name: d.Name}, Expect: ExpectationOf(d.Revision)})
 	}
 	return r
 }
@@ -88,7 +88,7 @@ func registerIntent(a huma.API, h *handlers) {
 	list.Description = "Every document that is in force, those of what is always there included."
 	huma.Register(a, list, h.documents)
 	text := get("intent-yaml", "/v1/intent.yaml", tag, "The documents of the intent as YAML")
-	text.Description = "As they can be applied again: those with a revision are refused if somebody else has changed the object meanwhile."
+	text.Description = "As they can be applied again: with their revisions, so that they are refused if somebody else has changed the object meanwhile."
 	text.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{yamlType: {Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	huma.Register(a, text, h.documentsAsYAML)
 	apply := post("apply-intent", "/v1/intent/apply", "Create, change and delete objects of the intent",
@@ -156,7 +156,7 @@ func (h *handlers) selectDocuments(ctx context.Context, p *DocumentParams) ([]in
 
 // DocumentOf is an object as it is shown.
 func DocumentOf(o intent.Object) view.Document {
-	return view.Document{Kind: o.Kind, Name: o.Name, Revision: o.Revision, Text: string(o.Text)}
+	return view.Document{Kind: o.Kind, Name: o.Name, Revision: RevisionOf(o.Revision), Text: string(o.Text)}
 }
 
 func (h *handlers) applyIntent(ctx context.Context, in *intentInput) (*output[view.IntentEdit], error) {
@@ -193,7 +193,7 @@ func (h *handlers) bindingEdit(ctx context.Context, b IntentBinding) (e intent.B
 
 func (h *handlers) deleteIntent(ctx context.Context, p *deleteParams) (*output[view.IntentEdit], error) {
 	ref := intent.Ref{Kind: p.Kind, Name: p.Name}
-	return h.editIntent(ctx, intent.Request{Delete: []intent.Deletion{{Ref: ref, Expect: p.Revision}}}, false)
+	return h.editIntent(ctx, intent.Request{Delete: []intent.Deletion{{Ref: ref, Expect: p.Revision.expect}}}, false)
 }
 
 func (h *handlers) editIntent(ctx context.Context, r intent.Request, dryRun bool) (*output[view.IntentEdit], error) {

@@ -40,7 +40,7 @@ func TestIntentDocuments(t *testing.T) {
 		t.Error(diff)
 	}
 	policies := list[view.Document](t, s, "/v1/intent?kind=policy").Items
-	if len(policies) != 1 || policies[0].Revision != 5 || !strings.HasPrefix(policies[0].Text, "kind: policy\nname: no-telnet\ntable: guard\n") {
+	if len(policies) != 1 || api.ExpectationOf(policies[0].Revision) != 5 || !strings.HasPrefix(policies[0].Text, "kind: policy\nname: no-telnet\ntable: guard\n") {
 		t.Errorf("policies: %+v", policies)
 	}
 	if none := list[view.Document](t, s, "/v1/intent?name=nobody").Items; none == nil || len(none) != 0 {
@@ -48,7 +48,8 @@ func TestIntentDocuments(t *testing.T) {
 	}
 	code, text, header := ask(t, s, "GET", "/v1/intent.yaml?kind=policy", "")
 	want := "kind: policy\nname: no-telnet\nrevision: 5\ntable: guard\npriority: 10\nmatch: \"tcp.dst == 23\"\nactions: \"drop;\"\n"
-	if code != 200 || text != want || header.Get("Content-Type") != "application/yaml" {
+	want = "kind: limits\nrevision: 0\n---\n" + want
+	if _, limits, _ := ask(t, s, "GET", "/v1/intent.yaml?kind=limits", ""); code != 200 || limits+"---\n"+text != want || header.Get("Content-Type") != "application/yaml" {
 		t.Errorf("%d %s:\n%s", code, header.Get("Content-Type"), text)
 	}
 }
@@ -82,9 +83,23 @@ func TestIntentEdits(t *testing.T) {
 			t.Errorf("%s: %d %s", edit, code, p.Detail)
 		}
 	}
-	code, text, _ := ask(t, serve(t, b), "DELETE", "/v1/intent/network/green?revision=6", "")
-	if code != 200 || !strings.Contains(text, `"action":"deleted"`) {
-		t.Errorf("deleted: %d %s", code, text)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"POST", "/v1/intent/apply", `{"delete":[{"kind":"network","name":"green","revision":0}]}`, 409, `network \"green\" exists already, at revision 6`},
+		{"POST", "/v1/intent/apply", `{"delete":[{"kind":"network","name":"green","revision":6}],"dryRun":true}`, 200, `"action":"deleted"`},
+		{"POST", "/v1/intent/apply", `{"delete":[{"kind":"network","name":"green"}],"dryRun":true}`, 200, `"action":"deleted"`},
+		{"DELETE", "/v1/intent/network/green?revision=0", "", 409, `network \"green\" exists already, at revision 6`},
+		{"DELETE", "/v1/intent/network/green?revision=-1", "", 422, "expected number >= 0"},
+		{"DELETE", "/v1/intent/network/green?revision=6", "", 200, `"action":"deleted"`},
+		{"DELETE", "/v1/intent/network/default", "", 200, `"action":"unchanged"`},
+	} {
+		code, text, _ := ask(t, serve(t, b), c.method, c.path, c.body, "Content-Type", "application/json")
+		if code != c.status || !strings.Contains(text, c.want) {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, code, text)
+		}
 	}
 }
 
@@ -95,7 +110,7 @@ func TestIntentRefusals(t *testing.T) {
 	if status != 409 || p.Detail != `nothing was changed, for network "blue" was edited from revision 3, and has revision 5 now` || len(p.Conflicts) != 1 {
 		t.Fatalf("%d %+v", status, p)
 	}
-	if c := p.Conflicts[0]; c.Edited != 3 || c.Present.Revision != 5 || !strings.Contains(c.Present.Text, "unknown: flood") ||
+	if c := p.Conflicts[0]; c.Edited != 3 || api.ExpectationOf(c.Present.Revision) != 5 || !strings.Contains(c.Present.Text, "unknown: flood") ||
 		c.Yours != "kind: network\nname: blue\nnumber: 100\nunknown: solicit\n" || !strings.Contains(c.Diff, "+unknown: solicit") {
 		t.Errorf("conflict %+v", c)
 	}

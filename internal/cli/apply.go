@@ -144,7 +144,7 @@ network default and the limits go back to the defaults.`,
 			return err
 		}
 		for _, d := range list {
-			body.Delete = append(body.Delete, api.IntentDeletion{Kind: d.Kind, Name: d.Name, Revision: max(d.Expect, 0)})
+			body.Delete = append(body.Delete, api.IntentDeletion{Kind: d.Kind, Name: d.Name, Revision: api.RevisionOf(d.Expect)})
 		}
 		return a.edit(cmd, dir, body, output.value)
 	}
@@ -296,8 +296,8 @@ func refusal(err error) error {
 			}
 		}
 		present := "what it is now"
-		if c.Present.Revision != 0 {
-			present += fmt.Sprintf(", revision %d", c.Present.Revision)
+		if revision := api.ExpectationOf(c.Present.Revision); revision > 0 {
+			present += fmt.Sprintf(", revision %d", revision)
 		}
 		version(present, c.Present.Text, "it is deleted")
 		version("yours", c.Yours, "delete it")

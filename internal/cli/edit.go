@@ -58,7 +58,7 @@ func (a *app) editObject(cmd *cobra.Command, o intent.Object) error {
 	if err != nil {
 		return fmt.Errorf("edit %s: %w", o.Ref(), err)
 	}
-	before := o.Edited()
+	before := o.Document()
 	_, err = f.Write(before)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr

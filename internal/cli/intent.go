@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/client"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/view"
@@ -14,7 +15,7 @@ import (
 
 // objectOf is a document as the intent's own package knows it.
 func objectOf(d view.Document) intent.Object {
-	return intent.Object{Kind: d.Kind, Name: d.Name, Revision: d.Revision, Text: []byte(d.Text)}
+	return intent.Object{Kind: d.Kind, Name: d.Name, Revision: api.ExpectationOf(d.Revision), Text: []byte(d.Text)}
 }
 
 // document asks for the one document of a kind and name.
@@ -57,7 +58,7 @@ func newGetIntent(a *app) *cobra.Command {
 		Use:   "intent",
 		Short: "Show all that is asked for, as documents that can be applied",
 		Long: `Shows every document of the intent, those included of what is always there. A
-document that was applied has its revision: edited and applied again it is
+document has its revision, 0 until it is applied: edited and applied again it is
 refused if somebody else has changed the object meanwhile.`,
 		Example: "  isat get intent\n  isat get intent --data-dir /var/lib/isat > all.yaml",
 		Args:    noArgs,

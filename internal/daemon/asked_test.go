@@ -90,10 +90,10 @@ func TestApplyIsKept(t *testing.T) {
 			t.Errorf("after a restart: %s", got)
 		}
 		list, err := r.Documents(t.Context(), "network", "blue")
-		if err != nil || len(list) != 1 || list[0].Revision == 0 {
+		if err != nil || len(list) != 1 || api.ExpectationOf(list[0].Revision) <= 0 {
 			t.Fatalf("documents %+v, %v", list, err)
 		}
-		r.mustApply(t, fmt.Sprintf("revision: %d\n", list[0].Revision)+blueText("flood"), "blue changed")
+		r.mustApply(t, fmt.Sprintf("revision: %d\n", *list[0].Revision)+blueText("flood"), "blue changed")
 	})
 	t.Run("with a file", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "intent.yaml")
@@ -107,7 +107,7 @@ func TestApplyIsKept(t *testing.T) {
 			t.Errorf("%v, networks %s", err, r.networks(t))
 		}
 		list, err := r.Documents(t.Context(), "", "")
-		if err != nil || len(list) != 3 || list[1].Name != "red" || list[1].Revision != 0 {
+		if err != nil || len(list) != 3 || list[1].Name != "red" || list[1].Revision != nil {
 			t.Errorf("documents %+v, %v", list, err)
 		}
 	})
@@ -133,19 +133,35 @@ func TestApplyInMemory(t *testing.T) {
 	}
 }
 
-// Of two who edit the same object one is refused, and shown both versions.
+// Of two who edit the same object one is refused, and shown both versions, be it stored or
+// there without anybody having asked for it.
 func TestConcurrentEditors(t *testing.T) {
 	r := run(t, Config{DataDir: t.TempDir()})
 	r.mustApply(t, blueText("solicit"), "blue created")
-	list, err := r.Documents(t.Context(), "network", "blue")
-	if err != nil || len(list) != 1 {
+	want := "default " + editTwice(t, r, "default") + ", blue " + editTwice(t, r, "blue")
+	if got := r.networks(t); got != want {
+		t.Errorf("networks %s: want %s", got, want)
+	}
+	if status, err := r.Status(t.Context()); err != nil || status.Counters["intent-edits"] != 3 || status.Counters["intent-refused"] != 2 {
+		t.Errorf("counted %v, %v", status.Counters, err)
+	}
+}
+
+// editTwice has two edit a network, whose hosts' unknown addresses are searched, at once, and
+// returns what the winner does with them.
+func editTwice(t *testing.T, r *running, name string) string {
+	t.Helper()
+	list, err := r.Documents(t.Context(), "network", name)
+	if err != nil || len(list) != 1 || list[0].Revision == nil {
 		t.Fatalf("%+v, %v", list, err)
 	}
+	seen := *list[0].Revision
+	document := intent.Object{Revision: api.ExpectationOf(list[0].Revision), Text: []byte(list[0].Text)}.Document()
 	versions := []string{"drop", "flood"}
 	failures := make([]error, len(versions))
 	var editors sync.WaitGroup
 	for i, unknown := range versions {
-		editors.Go(func() { _, failures[i] = r.apply(t, fmt.Sprintf("revision: %d\n", list[0].Revision)+blueText(unknown)) })
+		editors.Go(func() { _, failures[i] = r.apply(t, strings.Replace(string(document), "solicit", unknown, 1)) })
 	}
 	editors.Wait()
 	loser := 0
@@ -158,16 +174,11 @@ func TestConcurrentEditors(t *testing.T) {
 		t.Fatalf("%v", failures)
 	}
 	c := refused.Conflicts[0]
-	if c.Edited != list[0].Revision || c.Present.Revision <= c.Edited || !strings.Contains(c.Present.Text, "unknown: "+winner) ||
+	if c.Edited != seen || api.ExpectationOf(c.Present.Revision) <= seen || !strings.Contains(c.Present.Text, "unknown: "+winner) ||
 		!strings.Contains(c.Yours, "unknown: "+versions[loser]) {
 		t.Errorf("%+v", c)
 	}
-	if got := r.networks(t); got != "default solicit, blue "+winner {
-		t.Errorf("networks %s", got)
-	}
-	if status, err := r.Status(t.Context()); err != nil || status.Counters["intent-edits"] != 2 || status.Counters["intent-refused"] != 1 {
-		t.Errorf("counted %v, %v", status.Counters, err)
-	}
+	return winner
 }
 
 // failing is a keeper that fails, before or after it has kept what it was given.

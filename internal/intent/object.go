@@ -38,31 +38,28 @@ func builtIn(r Ref) bool {
 // defaultObject is what a built-in object is if nothing else is asked for.
 func defaultObject(r Ref) Object {
 	objects := Default().Objects()
-	return objects[slices.IndexFunc(objects, func(o Object) bool { return o.Ref() == r })]
+	o := objects[slices.IndexFunc(objects, func(o Object) bool { return o.Ref() == r })]
+	o.Revision = Nothing
+	return o
 }
 
-// Object is one document of an intent as it is stored.
+// Object is one document of an intent.
 type Object struct {
 	Kind, Name string
-	Revision   int64  // of its last change, which rises; 0: it is not stored
+	Revision   int64  // of its last change, which rises; Nothing: none is stored; 0: it is from no store
 	Text       []byte // canonical YAML, without the revision
 }
 
 // Ref names the object.
 func (o Object) Ref() Ref { return Ref{o.Kind, o.Name} }
 
-// Document gives the object's YAML with its revision, if it has one, so that it can be
-// edited and applied without losing what somebody else changes meanwhile.
+// Document gives the object's YAML with its revision, unless it is from no store. Edited and
+// applied it is refused if somebody else has changed the object meanwhile; one that was not
+// stored must not be stored.
 func (o Object) Document() []byte {
 	if o.Revision == 0 {
 		return o.Text
 	}
-	return o.Edited()
-}
-
-// Edited gives the object's YAML with its revision, so that it is refused if the object
-// isn't what it was; one that did not exist must not exist.
-func (o Object) Edited() []byte {
 	head := 0 // the lines that say which object it is
 	for line := range bytes.Lines(o.Text) {
 		if !bytes.HasPrefix(line, []byte("kind: ")) && !bytes.HasPrefix(line, []byte("name: ")) {
@@ -70,7 +67,7 @@ func (o Object) Edited() []byte {
 		}
 		head += len(line)
 	}
-	return fmt.Appendf(nil, "%srevision: %d\n%s", o.Text[:head], o.Revision, o.Text[head:])
+	return fmt.Appendf(nil, "%srevision: %d\n%s", o.Text[:head], max(o.Revision, 0), o.Text[head:])
 }
 
 // JoinDocuments makes one text of the objects' documents.
@@ -86,7 +83,7 @@ func JoinDocuments(objects []Object) []byte {
 }
 
 // Objects gives every document of the intent in canonical form, those of what is always
-// there included. They have no revisions.
+// there included. They are from no store, and have no revisions.
 func (i *Intent) Objects() []Object {
 	var objects []Object
 	add := func(kind, name string, print func(*bytes.Buffer)) {
@@ -117,8 +114,8 @@ func valueOf(entries []*ast.MappingValueNode, key string) (ast.Node, bool) {
 	return nil, false
 }
 
-// Stored gives the documents of the intent as Objects does, with the revisions of those that
-// are stored.
+// Stored gives the documents of the intent as Objects does, with the revisions that they have
+// in a store.
 func (i *Intent) Stored(stored []Object) []Object {
 	revisions := make(map[Ref]int64, len(stored))
 	for _, o := range stored {
@@ -126,7 +123,9 @@ func (i *Intent) Stored(stored []Object) []Object {
 	}
 	objects := i.Objects()
 	for n := range objects {
-		objects[n].Revision = revisions[objects[n].Ref()]
+		if objects[n].Revision = revisions[objects[n].Ref()]; objects[n].Revision == 0 {
+			objects[n].Revision = Nothing
+		}
 	}
 	return objects
 }

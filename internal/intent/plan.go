@@ -18,7 +18,7 @@ type File struct {
 // What an edit may expect instead of a revision.
 const (
 	Anything int64 = 0  // whatever is there
-	Nothing  int64 = -1 // that the object does not exist
+	Nothing  int64 = -1 // that the object is not stored
 )
 
 // Deletion names an object to delete, which is at revision Expect unless that is Anything.
@@ -59,7 +59,7 @@ const (
 type Change struct {
 	Ref
 	Action Action
-	Old    Object // Text is nil if it doesn't exist
+	Old    Object // Text is nil if it doesn't exist, and Revision Nothing if it is not stored
 	New    []byte // canonical YAML; nil if it is deleted
 }
 
@@ -95,11 +95,7 @@ func (p *Plan) Edits() []Edit {
 		if c.Action == Unchanged {
 			continue
 		}
-		edit := Edit{Kind: c.Kind, Name: c.Name, Text: c.New, Expect: c.Old.Revision}
-		if edit.Expect == 0 {
-			edit.Expect = Nothing
-		}
-		edits = append(edits, edit)
+		edits = append(edits, Edit{Kind: c.Kind, Name: c.Name, Text: c.New, Expect: c.Old.Revision})
 	}
 	return edits
 }
@@ -144,15 +140,19 @@ func (e *UnboundError) Error() string {
 type Conflict struct {
 	Ref
 	Expect  int64  // the edit's
-	Present Object // Revision is 0 if the object doesn't exist
+	Present Object // as Change.Old
 	Yours   []byte // what the edit would make of it, in canonical form; nil: delete it
 }
 
 func (c *Conflict) Error() string {
 	switch {
+	case c.Expect == Nothing && builtIn(c.Ref):
+		return fmt.Sprintf("%s, edited from the defaults, has revision %d now", c.Ref, c.Present.Revision)
 	case c.Expect == Nothing:
 		return fmt.Sprintf("%s exists already, at revision %d", c.Ref, c.Present.Revision)
-	case c.Present.Revision == 0:
+	case c.Present.Revision == Nothing && builtIn(c.Ref):
+		return fmt.Sprintf("%s, edited from revision %d, has been reset to the defaults", c.Ref, c.Expect)
+	case c.Present.Revision == Nothing:
 		return fmt.Sprintf("%s, edited from revision %d, does not exist any more", c.Ref, c.Expect)
 	}
 	return fmt.Sprintf("%s was edited from revision %d, and has revision %d now", c.Ref, c.Expect, c.Present.Revision)
@@ -395,13 +395,17 @@ func (p *planner) compare(intent *Intent) (*Plan, error) {
 	plan := &Plan{Intent: intent}
 	var conflicts Conflicts
 	add := func(ref Ref, expect int64, text []byte) {
-		c := Change{Ref: ref, Old: p.stored[ref], New: text}
-		if c.Old.Text == nil && builtIn(ref) {
-			c.Old = defaultObject(ref)
+		old, stored := p.stored[ref]
+		switch {
+		case !stored && builtIn(ref):
+			old = defaultObject(ref)
+		case !stored:
+			old.Revision = Nothing
 		}
-		c.Action = actionOf(&c, p.stored[ref].Text != nil)
-		if c.Action != Unchanged && expect != Anything && max(expect, 0) != c.Old.Revision {
-			conflicts = append(conflicts, &Conflict{ref, expect, p.stored[ref], text})
+		c := Change{Ref: ref, Old: old, New: text}
+		c.Action = actionOf(&c, stored)
+		if c.Action != Unchanged && expect != Anything && expect != old.Revision {
+			conflicts = append(conflicts, &Conflict{ref, expect, old, text})
 		}
 		plan.Changes = append(plan.Changes, c)
 	}

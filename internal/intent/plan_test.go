@@ -142,6 +142,31 @@ func TestNumbersAreNotInRouters(t *testing.T) {
 	}
 }
 
+// What is always there is edited, and reset, from a revision like everything else.
+func TestFirstEditOfWhatIsAlwaysThere(t *testing.T) {
+	stored := kept(t, "kind: limits\nparked: 16\n")
+	seen := make(map[string]string)
+	for _, o := range Default().Stored(nil) {
+		seen[o.Name] = string(o.Document())
+	}
+	if want := "kind: network\nname: default\nrevision: 0\n"; !strings.HasPrefix(seen["default"], want) || seen["limits"] != "kind: limits\nrevision: 0\n" {
+		t.Errorf("got %q", seen)
+	}
+	for _, test := range []struct {
+		request Request
+		want    string
+	}{
+		{Request{Files: files(strings.Replace(seen["default"], "solicit", "drop", 1))}, "<nil>"},
+		{Request{Files: files(seen["limits"] + "parked: 7\n")}, "limits, edited from the defaults, has revision 1 now"},
+		{Request{Delete: []Deletion{remove("limits", "limits", Nothing)}}, "limits, edited from the defaults, has revision 1 now"},
+		{Request{Files: files("kind: network\nname: default\nrevision: 1\nunknown: drop\n")}, `network "default", edited from revision 1, has been reset to the defaults`},
+	} {
+		if _, err := NewPlan(stored, test.request, nil); fmt.Sprint(err) != test.want {
+			t.Errorf("%+v: got %v\nwant %s", test.request, err, test.want)
+		}
+	}
+}
+
 // A conflict has both versions, and the lines in which they differ.
 func TestConflictHasBothVersions(t *testing.T) {
 	stored := kept(t, redText, strings.Replace(redText, "drop", "flood", 1))
@@ -210,7 +235,7 @@ func TestBind(t *testing.T) {
 	if err != nil || plan.Changes[0].Action != Changed || plan.Edits()[0].Expect != Nothing {
 		t.Errorf("of the default network, which is not stored: %v, %+v", err, plan)
 	}
-	if got, want := string(free[1].Edited()), "kind: network\nname: red\nrevision: 1\nnumber: 200\nunknown: drop\n"; got != want {
+	if got, want := string(free[1].Document()), "kind: network\nname: red\nrevision: 1\nnumber: 200\nunknown: drop\n"; got != want {
 		t.Errorf("got\n%s", got)
 	}
 }

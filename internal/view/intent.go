@@ -4,7 +4,7 @@ package view
 type Document struct {
 	Kind     string `json:"kind" doc:"Kind of the object" example:"network"`
 	Name     string `json:"name" doc:"Its name, unique among those of the kind"`
-	Revision int64  `json:"revision,omitempty" doc:"Revision of its last change; 0 if nobody has asked for it, or if a file has"`
+	Revision *int64 `json:"revision,omitempty" minimum:"0" doc:"Revision of its last change; 0 if it is not stored; none if the intent is read from a file"`
 	Text     string `json:"text" doc:"Canonical YAML, without the revision"`
 }
 
