@@ -22,6 +22,12 @@ import (
 // the way out when isat does not start with what it has kept.
 func addDataDir(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "data-dir", "", "`DIR` of an isat that does not run, instead of asking one that does")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if f := cmd.Flags(); f.Changed("data-dir") && f.Changed("api") {
+			return usageErrorf("--data-dir is of an isat that does not run, and --api of one that does: give one of them%s", seeHelp(cmd))
+		}
+		return nil
+	}
 }
 
 // withDirectory runs f with what is kept in a data directory. An isat that uses the
