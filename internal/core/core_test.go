@@ -3,7 +3,6 @@ package core
 import (
 	"hash/maphash"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -101,18 +100,6 @@ func TestCountersAreMetrics(t *testing.T) {
 	}
 	if view.PutCounters(shown, all.metrics()); samples != len(shown) {
 		t.Errorf("%d numbers have %d names in the status", samples, len(shown))
-	}
-}
-
-// What is refused at a limit is counted by the key of a limit that there is.
-func TestLimitsHaveTheirKeys(t *testing.T) {
-	keys := maps.Collect(new(intent.Limits).All)
-	keys["parkedTime"] = 0 // the one that is a time
-	refused := new(counters).limitMetrics()[0]
-	for _, v := range refused.Values {
-		if _, ok := keys[v.Labels[0]]; !ok {
-			t.Errorf("there is no limit %q", v.Labels[0])
-		}
 	}
 }
 

@@ -3,7 +3,12 @@ package core
 import (
 	"encoding/binary"
 	"net/netip"
+	"reflect"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/isat-sdn/isat/internal/binding"
 	"github.com/isat-sdn/isat/internal/intent"
@@ -11,6 +16,42 @@ import (
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/openflow"
 )
+
+// Every limit of the intent has its metric, which says what is set: times in seconds. And
+// each that is counted is one of them.
+func TestEveryLimitHasAMetric(t *testing.T) {
+	in := intent.Default()
+	want := make(map[string]float64)
+	limits := reflect.ValueOf(&in.Limits).Elem()
+	for i := range limits.NumField() {
+		name := limits.Type().Field(i).Name
+		key := "isat_limit " + strings.ToLower(name[:1]) + name[1:]
+		value := i + 10
+		if limits.Field(i).Type() == reflect.TypeFor[time.Duration]() {
+			key = strings.Replace(key, " ", "_seconds ", 1)
+			limits.Field(i).SetInt(int64(time.Duration(value) * time.Second))
+		} else {
+			limits.Field(i).SetInt(int64(value))
+		}
+		want[key] = float64(value)
+	}
+	got := make(map[string]float64)
+	for _, m := range New(Config{Table: binding.Config{Seed: testSeed}}, in).Metrics() {
+		for _, v := range m.Values {
+			switch m.Name {
+			case "isat_limit", "isat_limit_seconds":
+				got[m.Name+" "+v.Labels[0]] = v.Value
+			case "isat_limit_refused_total":
+				if want["isat_limit "+v.Labels[0]] == 0 && want["isat_limit_seconds "+v.Labels[0]] == 0 {
+					t.Errorf("%s counts %q, which is no limit", m.Name, v.Labels[0])
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
 
 // What meters of a switch drop is counted by reason, and for all ports together,
 // from when the switch tells of a meter first.

@@ -27,16 +27,22 @@ func (c *Core) Metrics() []view.Metric {
 		view.Level("isat_waiting_packets_bytes", "memory that they take", bytes),
 		view.Level("isat_waited_for_next_hops", "next hops that they wait for", nextHops),
 	)
-	levels = append(levels, c.limitMetric())
+	levels = append(levels, c.limitMetrics()...)
 	return append(levels, c.counters.metrics()...)
 }
 
-func (c *Core) limitMetric() view.Metric {
-	m := view.Metric{Name: "isat_limit", Help: "limits, by their key in the intent: how many, or how many a second", Gauge: true, Labels: []string{"limit"}}
-	for key, n := range c.intent.Limits.All {
-		m.Values = append(m.Values, view.Sample{Labels: []string{key}, Value: float64(n)})
+// limitMetrics are the limits. Those that are times have a metric of their own, for
+// one metric has one unit, and its name ends with it.
+func (c *Core) limitMetrics() []view.Metric {
+	numbers := view.Metric{Name: "isat_limit", Help: "limits, by their key in the intent: how many, or how many a second", Gauge: true, Labels: []string{"limit"}}
+	for key, n := range c.intent.Limits.Numbers {
+		numbers.Values = append(numbers.Values, view.Sample{Labels: []string{key}, Value: float64(n)})
 	}
-	return m
+	times := view.Metric{Name: "isat_limit_seconds", Help: "limits that are times, likewise", Gauge: true, Labels: []string{"limit"}}
+	for key, d := range c.intent.Limits.Times {
+		times.Values = append(times.Values, view.Sample{Labels: []string{key}, Value: d.Seconds()})
+	}
+	return []view.Metric{numbers, times}
 }
 
 // switchMetrics are those of switches, by state, and of each switch: a switch that

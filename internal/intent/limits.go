@@ -79,9 +79,13 @@ var limitKeys = []limitKey{
 	{"announcementsPerSecond", MaxRate, func(l *Limits) *int { return &l.AnnouncementsPerSecond }},
 }
 
-// All yields the limits by the keys that a file has for them, but for the one that is
-// a time.
-func (l *Limits) All(yield func(key string, n int) bool) {
+// Times yields the limits that are times, by the keys that a file has for them.
+func (l *Limits) Times(yield func(key string, d time.Duration) bool) {
+	yield(parkedTimeKey, l.ParkedTime)
+}
+
+// Numbers yields the other limits likewise.
+func (l *Limits) Numbers(yield func(key string, n int) bool) {
 	for _, k := range limitKeys {
 		if !yield(k.key, *k.of(l)) {
 			return
