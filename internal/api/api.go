@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -68,7 +69,7 @@ func config() huma.Config {
 			Info: &huma.Info{
 				Title:       "isat API",
 				Version:     Version,
-				Description: description,
+				Description: fmt.Sprintf(description, MaxConnections),
 			},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
@@ -94,6 +95,8 @@ and stations, questions about one address, and the flows of the switches.
 
 Metrics for Prometheus are at /metrics, on the same address (docs/metrics.md).
 
-The API listens on loopback and has no users: whoever may open a connection to it may use it. Errors are problem
+The API listens on loopback and has no users: whoever may open a connection to it may use it. It has at most %d
+connections. For another one that makes room which has been without a request for longest; if each has a request under
+way, 503 is the answer. Errors are problem
 documents (RFC 9457) whose detail is one line for people. Parameters and properties that are not known are refused.
 Times are RFC 3339. Lists that can be long come in pages: give the value of next as after to get the next page.`

@@ -15,6 +15,17 @@ import (
 // own for each write.
 const answerTimeout = 5 * time.Minute
 
+// headerTimeout is how long the head of a request may take to arrive, and requestTimeout all
+// of it: also of a body that no handler reads, for which the server would wait for ever, so
+// as to keep the connection. Operations that have a body give it a time of their own.
+const (
+	headerTimeout  = 5 * time.Second
+	requestTimeout = 10 * time.Second
+)
+
+// idleTimeout is how long a connection is kept for another request.
+const idleTimeout = 2 * time.Minute
+
 // shutdownGrace is what requests under way get to finish when the daemon ends.
 const shutdownGrace = 2 * time.Second
 
@@ -33,15 +44,18 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return nil, fmt.Errorf("listen for the API on %s: %w", address, err)
 }
 
-// Serve answers requests on ln until ctx ends, which is no error. It closes ln.
-func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+// Serve answers requests on ln until ctx ends, which is no error, on no more connections
+// than those. It closes ln.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler, conns *Connections) error {
 	// Watches end with the context of their request, which therefore is ours.
 	server := &http.Server{
 		Handler:           h,
+		ConnState:         conns.follow,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
 		WriteTimeout:      answerTimeout,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 	}
 	stopped := make(chan struct{})
@@ -53,7 +67,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 			server.Close()
 		}
 	})
-	err := server.Serve(ln)
+	err := server.Serve(bounded{ln, conns})
 	if !stop() {
 		<-stopped
 	}

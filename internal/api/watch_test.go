@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -141,7 +140,7 @@ func TestServeEndsCleanlyAndEndsWatches(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- api.Serve(ctx, ln, api.New(b, api.Options{})) }()
+	go func() { done <- api.Serve(ctx, ln, api.New(b, api.Options{}), unlimited()) }()
 	next := follow(t, "http://"+ln.Addr().String(), "/v1/watch/switches")
 	next()
 	next()
@@ -160,41 +159,16 @@ func TestServeEndsCleanlyAndEndsWatches(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// pipes is a listener to which there is one connection.
-type pipes struct {
-	conns chan net.Conn
-	net.Listener
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	conn, ok := <-p.conns
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-func (p pipes) Close() error   { return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // A client that does not read its answer is given up.
 func TestAnswersEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		p := pipes{conns: make(chan net.Conn, 1)}
-		p.conns <- far
 		gaveUp := make(chan error, 1)
-		ctx, cancel := context.WithCancel(t.Context())
-		served := make(chan error, 1)
-		go func() {
-			served <- api.Serve(ctx, p, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				page := make([]byte, 1<<20)
-				_, err := w.Write(page)
-				gaveUp <- err
-			}))
-		}()
-		if _, err := io.WriteString(near, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
+		p := servePipes(t, unlimited(), func(w http.ResponseWriter, _ *http.Request) {
+			page := make([]byte, 1<<20)
+			_, err := w.Write(page)
+			gaveUp <- err
+		})
+		p.dial(t).send(t, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		began := time.Now()
 		if err := <-gaveUp; !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("the answer ended with %v", err)
@@ -202,10 +176,6 @@ func TestAnswersEnd(t *testing.T) {
 		if took := time.Since(began); took > time.Hour {
 			t.Errorf("it took %v", took)
 		}
-		near.Close()
-		close(p.conns)
-		cancel()
-		<-served
 	})
 }
 
@@ -215,7 +185,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	err = api.Serve(t.Context(), ln, http.NotFoundHandler())
+	err = api.Serve(t.Context(), ln, http.NotFoundHandler(), unlimited())
 	if err == nil || !strings.HasPrefix(err.Error(), "serve the API on 127.0.0.1:") {
 		t.Errorf("got %v", err)
 	}

@@ -59,6 +59,7 @@ type daemon struct {
 	edits       chan edit
 	clock       clock // the loop's
 	switches    *ofconn.Server
+	clients     *api.Connections
 	listen      []string
 	dropped     atomic.Uint64 // punts, because the loop was behind
 	steps       atomic.Uint64 // of the loop
@@ -87,7 +88,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		tasks.Go(func() error { return d.switches.Serve(ctx, l) })
 	}
 	tasks.Go(func() error {
-		return api.Serve(ctx, apiListener, api.New(backend{d}, api.Options{Metrics: metrics.Handler(config.Version, d.measure)}))
+		return api.Serve(ctx, apiListener, api.New(backend{d}, api.Options{Metrics: metrics.Handler(config.Version, d.measure)}), d.clients)
 	})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
@@ -139,6 +140,7 @@ func start(ctx context.Context, config Config) (d *daemon, listeners []net.Liste
 		core:  core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}, Hold: config.Hold, Start: time.Now()}, asked.current),
 		inbox: newInbox(), queries: make(chan func()),
 		asked: asked, edits: make(chan edit),
+		clients: api.NewConnections(api.MaxConnections, config.Log),
 	}
 	d.table, d.store = d.core.Table(), kept
 	if err := d.recall(ctx); err != nil {

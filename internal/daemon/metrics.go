@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/core"
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/ofconn"
@@ -13,7 +15,8 @@ import (
 // Metrics describes every metric of a daemon, with the values of one that has just
 // been made.
 func Metrics() []view.Metric {
-	d := &daemon{core: core.New(core.Config{}, intent.Default()), inbox: newInbox(), asked: new(asked)}
+	d := &daemon{core: core.New(core.Config{}, intent.Default()), inbox: newInbox(), asked: new(asked),
+		clients: api.NewConnections(api.MaxConnections, nil)}
 	d.switches = ofconn.New(ofconn.Config{}, d)
 	return append(d.core.Metrics(), d.metrics()...)
 }
@@ -41,6 +44,7 @@ func (d *daemon) metrics() []view.Metric {
 		view.Count("isat_steps_total", "", "steps of the controller's loop, each of which takes the events that wait", d.steps.Load()),
 		view.Metric{Name: "isat_step_seconds_total", Help: "time that the steps took: its rate is the share of one core that the loop is busy for",
 			Values: []view.Sample{{Value: time.Duration(d.busy.Load()).Seconds()}}},
+		view.Level("isat_api_connections", fmt.Sprintf("connections to the API, of which there may be %d", api.MaxConnections), d.clients.Open()),
 		view.Level("isat_watchers", "who follows changes or events", d.changes.readers()+d.happened.readers()),
 		view.Level("isat_openflow_connections", "connections of switches, in the handshake or up", d.switches.Counters().Sessions.Load()),
 	)
@@ -56,6 +60,10 @@ func (d *daemon) counters() []view.Metric {
 		view.Count("isat_punts_dropped_total", "punt-dropped", "packets that were dropped because the core was behind", d.dropped.Load()),
 		view.Count("isat_questions_answered_at_once_total", "question-answered-at-once",
 			"questions that a session answered from the binding table without asking the core", d.sessions.answers()),
+		view.Count("isat_api_connections_gave_way_total", "api-gave-way",
+			"connections to the API that were closed, while no request was under way on them, to make room for another", d.clients.GaveWay()),
+		view.Count("isat_api_connections_refused_total", "api-refused",
+			"connections to the API that were refused because each of those that are open had a request under way", d.clients.Refused()),
 		view.Count("isat_watchers_cut_off_total", "watchers-cut-off", "watchers that were cut off because they did not keep up",
 			d.changes.cut.Load()+d.happened.cut.Load()),
 		view.Count("isat_watchers_refused_total", "watchers-refused", "watchers that were refused because there were too many",

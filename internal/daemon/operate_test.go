@@ -62,6 +62,9 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics lack %s", want)
 		}
 	}
+	if strings.Contains(text, "\nisat_api_connections 0\n") {
+		t.Error("a scrape comes on no connection")
+	}
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
