@@ -35,7 +35,7 @@ func TestKeptBindingsSpareASearch(t *testing.T) {
 	w.synced()
 	bystander := w.capture("h4")
 	w.must("h1", "ip", "neigh", "flush", "all")
-	w.must("h1", "ping", "-c", "1", "-W", "1", "10.0.0.2")
+	w.must("h1", "ping", "-c", "1", "-W", "3", "10.0.0.2")
 	w.learned("default", "10.0.0.2", "reachable")
 	if n := count(bystander.Frames(), broadcastRequest("10.0.0.2")); n != 0 {
 		t.Errorf("a bystander saw %d requests for a host that was known before", n)

@@ -34,11 +34,13 @@ func TestRouterErrors(t *testing.T) {
 }
 
 func routerReplies(w *world) {
+	ctx, cancel := w.context()
+	defer cancel()
 	before := w.counter("punt-compose")
 	for _, gateway := range []site{1, 2} {
 		for _, ip := range []string{gateway.gateway4(), gateway.gateway6()} {
-			if out := w.must("a1", "ping", "-n", "-c", "3", "-i", "0.05", "-W", "4", ip); !strings.Contains(out, " 0% packet loss") {
-				w.t.Errorf("the router does not reply:\n%s", out)
+			if err := w.everyPing(ctx, "a1", ip, "0.05", 3); err != nil {
+				w.t.Errorf("the router does not reply: %v", err)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -59,12 +58,9 @@ func (w *world) restartUnderTraffic(flows int) {
 	w.t.Helper()
 	ctx, cancel := w.context()
 	defer cancel()
-	pings := make(chan string, 2)
+	pings := make(chan error, 2)
 	for _, ip := range []string{site(2).ip4(1), site(2).ip6(1)} {
-		go func() {
-			out, code, err := w.lab.Exec(ctx, "a1", "ping", "-n", "-i", "0.05", "-c", "150", "-W", "2", ip)
-			pings <- fmt.Sprintf("%s\ncode %d %v", out, code, err)
-		}()
+		go func() { pings <- w.everyPing(ctx, "a1", ip, "0.05", 150) }()
 	}
 	monitor := w.monitor(ctx)
 	w.isat.kill()
@@ -74,8 +70,8 @@ func (w *world) restartUnderTraffic(flows int) {
 		w.t.Errorf("a restart changed the switch, which had %d flows: %+v", flows, sync)
 	}
 	for range 2 {
-		if out := <-pings; !strings.Contains(out, " 0% packet loss") {
-			w.t.Errorf("pings were lost:\n%s", out)
+		if err := <-pings; err != nil {
+			w.t.Error(err)
 		}
 	}
 	if changes := monitor(); changes != "" {

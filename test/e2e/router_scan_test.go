@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 )
@@ -27,8 +26,10 @@ func TestRouterScan(t *testing.T) {
 		c := w.status().Counters
 		return c["search-refused-port"] > 0, fmt.Sprint(c)
 	})
-	if out := w.must("a2", "ping", "-n", "-i", "0.01", "-c", "400", "-W", "2", site(2).ip4(2)); !strings.Contains(out, " 0% packet loss") {
-		t.Errorf("pings of known hosts were lost:\n%s", out)
+	ctx, cancel := w.context()
+	defer cancel()
+	if err := w.everyPing(ctx, "a2", site(2).ip4(2), "0.01", 400); err != nil {
+		t.Error(err)
 	}
 	close(pinged)
 	<-scanned

@@ -321,6 +321,22 @@ func (w *world) must(host string, cmd ...string) string {
 	return out
 }
 
+// everyPing has a host send some pings, so many seconds apart, and fails unless each of
+// them is answered. With a deadline ping waits for the answers; without one it waits
+// for the last no longer than twice the longest round trip before, whatever -W says.
+func (w *world) everyPing(ctx context.Context, host, to, apart string, count int) error {
+	out, code, err := w.lab.Exec(ctx, host, "ping", "-n", "-i", apart, "-c", fmt.Sprint(count), "-w", "60", to)
+	if err != nil {
+		return err
+	}
+	for n := 1; n <= count; n++ {
+		if !strings.Contains(out, fmt.Sprintf("icmp_seq=%d ttl=", n)) {
+			return fmt.Errorf("ping %d of %d from %s to %s was lost, exit code %d:\n%s", n, count, host, to, code, out)
+		}
+	}
+	return nil
+}
+
 func (w *world) send(host string, frame []byte) {
 	w.t.Helper()
 	if err := w.lab.Send(host, frame); err != nil {
