@@ -184,6 +184,7 @@ func notForLong(w *world) {
 		w.t.Errorf("told %+v", m)
 	}
 	w.must("b1", "ip", "addr", "add", to+"/24", "dev", "eth0")
+	w.send("b1", request(w.mac("b1"), to, to)) // the search may be over by now
 	w.learned("b", to, "reachable")
 	w.burst("a1", to, 1)
 	w.arrive(seen, to, numbered("a1", 1, 1))
