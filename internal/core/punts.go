@@ -229,10 +229,13 @@ func (c *Core) search(key binding.Key, asker resolve.Asker, probe bool) {
 func (c *Core) askedFor(key binding.Key, asker resolve.Asker) resolve.Asking {
 	verdict := c.searches.Ask(c.now, key, asker)
 	c.counters.asking[verdict]++
-	switch verdict {
-	case resolve.Started, resolve.Joined:
+	switch {
+	case verdict == resolve.Started:
 		c.countVain(key)
-	case resolve.Silent:
+	case asker.Everywhere: // a packet that waits for a next hop is no further question of its router's
+	case verdict == resolve.Joined:
+		c.countVain(key)
+	case verdict == resolve.Silent:
 		c.countVain(key)
 		c.askedInVain(key)
 	}
