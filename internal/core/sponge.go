@@ -83,6 +83,7 @@ func (c *Core) askedInVain(key binding.Key) {
 		c.counters.sponged++
 		c.decide(silentSponged, key, who{mac: sponge.MAC}, who{})
 	}
+	delete(c.sponges.vain, key) // those questions have led to what they could
 	c.sponges.until[key] = c.now + pipeline.SpongeSeconds*int64(time.Second)
 	for _, sw := range c.switches {
 		sw.add(pipeline.SpongeFlow(key, sponge.MAC))
