@@ -97,6 +97,8 @@ Metrics for Prometheus are at /metrics, on the same address (docs/metrics.md).
 
 The API listens on loopback and has no users: whoever may open a connection to it may use it. It has at most %d
 connections. For another one that makes room which has been without a request for longest; if each has a request under
-way, 503 is the answer. Errors are problem
-documents (RFC 9457) whose detail is one line for people. Parameters and properties that are not known are refused.
-Times are RFC 3339. Lists that can be long come in pages: give the value of next as after to get the next page.`
+way, 503 is the answer.
+
+Errors are problem documents (RFC 9457) whose detail is one line for people. Parameters and properties that are not
+known are refused. Times are RFC 3339. Lists that can be long come in pages: give the value of next as after to get
+the next page.`

@@ -2,7 +2,9 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,22 +22,26 @@ const MaxConnections = 1024
 // firstRequest is how long a new connection is left in peace before it has sent a request.
 const firstRequest = time.Second
 
-// refusalTimeout bounds the write that refuses a connection. A socket that has written
-// nothing yet has room for it, and does not wait.
-const refusalTimeout = 100 * time.Millisecond
+// refusalWait is how long a connection that is refused may take to send something before it
+// is told, and then to hear it and go.
+const refusalWait = time.Second
+
+// maxRefusing is how many connections are being told so at a time. Others are closed at once.
+const maxRefusing = 64
 
 // logInterval is how often it is logged that connections are refused.
 const logInterval = time.Minute
 
 // Connections bounds the connections that the API has at a time. If there is no room for a
 // new one, one without a request under way makes room: that which has been without for
-// longest. If each has a request under way, the new one is refused at once.
+// longest. If each has a request under way, the new one is refused.
 type Connections struct {
-	max     int
-	log     *slog.Logger
-	refusal []byte
-	gaveWay atomic.Uint64
-	refused atomic.Uint64
+	max      int
+	log      *slog.Logger
+	refusal  []byte
+	refusing chan struct{} // as many as are being told
+	gaveWay  atomic.Uint64
+	refused  atomic.Uint64
 
 	// Of the goroutine that accepts.
 	logged  time.Time // when it was logged last that some were refused
@@ -51,7 +57,8 @@ func NewConnections(limit int, log *slog.Logger) *Connections {
 	// Encoding strings and a number can't fail.
 	body, _ := json.Marshal(huma.ErrorModel{Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: detail})
 	head := "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nConnection: close\r\nContent-Length: "
-	return &Connections{max: limit, log: log, open: make(map[net.Conn]time.Time), refusal: fmt.Appendf(nil, "%s%d\r\n\r\n%s", head, len(body), body)}
+	return &Connections{max: limit, log: log, refusal: fmt.Appendf(nil, "%s%d\r\n\r\n%s", head, len(body), body),
+		refusing: make(chan struct{}, maxRefusing), open: make(map[net.Conn]time.Time)}
 }
 
 // Open is how many there are.
@@ -112,18 +119,40 @@ func (c *Connections) admit(conn net.Conn, now time.Time) (ok bool, leaves net.C
 	return true, leaves
 }
 
-// refuse tells whoever connected that there is no room, if that needs no waiting.
+// refuse has whoever connected be told that there is no room.
 func (c *Connections) refuse(conn net.Conn) {
 	total := c.refused.Add(1)
-	// A failed write means that the client is gone.
-	_ = conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
-	_, _ = conn.Write(c.refusal)
-	conn.Close()
+	select {
+	case c.refusing <- struct{}{}:
+		go func() {
+			defer func() { <-c.refusing }()
+			c.tell(conn)
+		}()
+	default:
+		conn.Close()
+	}
 	if now := time.Now(); c.logged.IsZero() || now.Sub(c.logged) >= logInterval {
 		c.log.Warn("API connections refused: as many as may be are in use",
 			slog.Int("in_use", c.max), slog.Uint64("refused", total-c.counted), slog.String("last", conn.RemoteAddr().String()))
 		c.logged, c.counted = now, total
 	}
+}
+
+// tell refuses a connection. A client that is answered before it has asked takes that for a
+// fault, and one that is cut off in the middle of its request may lose the answer.
+func (c *Connections) tell(conn net.Conn) {
+	defer conn.Close()
+	// Whatever fails here means that the client is gone, or has had its time.
+	_ = conn.SetReadDeadline(time.Now().Add(refusalWait))
+	if _, err := conn.Read(make([]byte, 4096)); errors.Is(err, io.EOF) {
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(refusalWait))
+	_, _ = conn.Write(c.refusal)
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // follow is the server's hook for what becomes of its connections.

@@ -150,7 +150,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 		const refusal = `503 {"title":"Service Unavailable","status":503,"detail":"3 connections are in use, and more are refused: ` +
 			`end a watch, or try again later"}<nil>`
 		for range 5 {
-			if late := p.dial(t); late.answer() != refusal || !late.closed(0) {
+			late := p.dial(t)
+			if late.get(t, "/"); late.answer() != refusal || !late.closed(time.Minute) {
 				t.Fatal("one too many is not refused")
 			}
 		}
@@ -158,7 +159,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 			t.Errorf("%d refused, %d gave way, %d open: want 5, 2 and 3", conns.Refused(), conns.GaveWay(), conns.Open())
 		}
 		time.Sleep(time.Minute)
-		if late := p.dial(t); late.answer() != refusal {
+		late := p.dial(t)
+		if late.get(t, "/"); late.answer() != refusal {
 			t.Error("one too many is not refused")
 		}
 		if told := log.String(); strings.Count(told, "\n") != 2 || !strings.Contains(told, "in_use=3 refused=1 ") || !strings.Contains(told, "in_use=3 refused=5 ") {
@@ -173,6 +175,45 @@ func TestConnectionsAreBounded(t *testing.T) {
 	})
 }
 
+// Who is refused hears of it when the request has come, or if none comes, and can send the rest
+// of it. Of many at once only some are told.
+func TestRefusalIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conns := api.NewConnections(1, slog.New(slog.DiscardHandler))
+		p := servePipes(t, conns, waiting(nil))
+		p.dial(t).get(t, "/wait")
+		early := p.dial(t)
+		if early.SetReadDeadline(time.Now().Add(time.Second/2)) != nil || early.answer() != "read pipe: i/o timeout" {
+			t.Fatal("it is answered before it has asked")
+		}
+		if early.SetReadDeadline(time.Time{}) != nil || !strings.HasPrefix(early.answer(), "503 ") {
+			t.Error("a silent one is not told")
+		}
+		early.Close()
+		large := p.dial(t)
+		large.send(t, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+		if !strings.HasPrefix(large.answer(), "503 ") {
+			t.Error("a large request is not refused")
+		}
+		large.send(t, strings.Repeat("x", 1000000))
+		large.Close()
+		var told int
+		var many []*pipe
+		for range 100 {
+			many = append(many, p.dial(t))
+		}
+		for _, c := range many {
+			if strings.HasPrefix(c.answer(), "503 ") {
+				told++
+			}
+			c.Close()
+		}
+		if told != 64 || conns.Refused() != 102 || conns.Open() != 1 {
+			t.Errorf("of 102 %d are refused, and of the last 100 %d told; %d are open", conns.Refused(), told, conns.Open())
+		}
+	})
+}
+
 // A connection that has just come is left in peace for a second, and makes room then if it
 // has sent nothing, or half a request.
 func TestSilentConnectionsMakeRoom(t *testing.T) {
@@ -182,7 +223,8 @@ func TestSilentConnectionsMakeRoom(t *testing.T) {
 			p := servePipes(t, conns, waiting(nil))
 			silent := p.dial(t)
 			silent.send(t, text)
-			if early := p.dial(t); !strings.HasPrefix(early.answer(), "503 ") {
+			early := p.dial(t)
+			if early.get(t, "/"); !strings.HasPrefix(early.answer(), "503 ") {
 				t.Errorf("%q: a new connection had to make room at once", text)
 			}
 			time.Sleep(time.Second)
