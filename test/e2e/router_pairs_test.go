@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/isat-sdn/isat/internal/lab"
 )
@@ -148,8 +147,8 @@ func TestTwoRouters(t *testing.T) {
 	w.run("errors", func(w *world) {
 		w.unreachable("a1", "10.1.2.99", "10.9.0.2", "Destination Host Unreachable", hostWait)
 		w.unreachable("a1", "fd00:2::99", "fd00:9::2", "Destination unreachable: Address unreachable", hostWait)
-		w.unreachable("b1", "198.51.100.1", "10.9.0.1", "Destination Net Unreachable", time.Second)
-		w.unreachable("b1", "2001:db8::1", "fd00:9::1", "Destination unreachable: No route", time.Second)
+		w.unreachable("b1", "198.51.100.1", "10.9.0.1", "Destination Net Unreachable", searchTime)
+		w.unreachable("b1", "2001:db8::1", "fd00:9::1", "Destination unreachable: No route", searchTime)
 	})
 }
 
