@@ -57,9 +57,10 @@ func newGetIntent(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "intent",
 		Short: "Show all that is asked for, as documents that can be applied",
-		Long: `Shows every document of the intent, those included of what is always there. A
-document has its revision, 0 until it is applied: edited and applied again it is
-refused if somebody else has changed the object meanwhile.`,
+		Long: `Shows every document of the intent, those included of what is always there; with
+--data-dir those that are stored. A document has its revision, 0 until it is
+applied: edited and applied again it is refused if somebody else has changed the
+object meanwhile.`,
 		Example: "  isat get intent\n  isat get intent --data-dir /var/lib/isat > all.yaml",
 		Args:    noArgs,
 	}

@@ -145,7 +145,7 @@ func (d *decoder) revision(f fields, of Ref, raw *rawIntent) {
 	if _, ok := f.values["revision"]; !ok {
 		return
 	}
-	const want = `a whole number, as "isat get -o yaml" prints it, or 0 for what must not exist yet`
+	const want = `a whole number, as "isat get -o yaml" prints it, or 0 for what must not be stored yet`
 	s, ok := d.scalar(f, "revision", want)
 	if !ok {
 		return

@@ -83,7 +83,7 @@ func TestPlan(t *testing.T) {
 		{"exists", Request{Files: files("revision: 0\n" + changed)}, `network "red" exists already, at revision 1`},
 		{"gone", Request{Files: files("revision: 1\nkind: network\nname: green\nnumber: 300\n")}, `network "green", edited from revision 1, does not exist any more`},
 		{"bad revision", Request{Files: files(redText + "revision: \"1\"\n")},
-			`a.yaml:5:11: network "red": revision "1" is none: want a whole number, as "isat get -o yaml" prints it, or 0 for what must not exist yet`},
+			`a.yaml:5:11: network "red": revision "1" is none: want a whole number, as "isat get -o yaml" prints it, or 0 for what must not be stored yet`},
 		{"a name twice", Request{Files: files(redText, redText)}, `b.yaml:2:7: network "red": name is used twice (first on line 2 of a.yaml): want a name of its own`},
 		{"a fault beside what is stored", Request{Files: files("# one\n", "kind: network\nname: green\nnumber: 100\n")},
 			`b.yaml:3:9: network "green": number 100 is that of network "blue" (line 3 of stored network "blue"): want a number of its own`},
