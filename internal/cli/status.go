@@ -50,6 +50,14 @@ func printStatus(w io.Writer, s view.Status, wide bool) error {
 	if s.Intent != "" {
 		line("intent", "%s", s.Intent)
 	}
+	switch {
+	case s.NotKept != "":
+		line("keeping", "nothing: %s", s.NotKept)
+	case s.DataDir != "" && s.Intent != "":
+		line("keeping", "bindings in %s", s.DataDir)
+	case s.DataDir != "":
+		line("keeping", "intent and bindings in %s", s.DataDir)
+	}
 	line("switches", "%d connected, %s", s.Switches, count(s.Ports, "port"))
 	line("networks", "%d", s.Networks)
 	line("known", "%s, %s", count(s.Bindings, "binding"), count(s.Stations, "station"))

@@ -28,6 +28,12 @@ func (b backend) Status(ctx context.Context) (status view.Status, err error) {
 	err = d.query(ctx, func(c *core.Core) { status = c.Status() })
 	status.Version, status.Started, status.Listen, status.Intent = d.config.Version, d.started, d.listen, d.config.IntentFile
 	status.Memory = residentMemory()
+	if d.store != nil {
+		status.DataDir = d.config.DataDir
+		if err := d.store.Writable(); err != nil {
+			status.NotKept = err.Error()
+		}
+	}
 	if status.Counters != nil {
 		view.PutCounters(status.Counters, d.counters())
 	}

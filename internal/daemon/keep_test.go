@@ -69,6 +69,23 @@ func recalls(t *testing.T, dir string, n int) {
 	})
 }
 
+// The status says where what is asked for is kept, and why it is not.
+func TestStatusOfDataDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	d := run(t, Config{DataDir: dir})
+	s, err := d.Status(t.Context())
+	if err != nil || s.DataDir != dir || s.NotKept != "" {
+		t.Errorf("kept in %q, not kept for %q: %v", s.DataDir, s.NotKept, err)
+	}
+	if err := os.Rename(dir, dir+" elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	s, err = d.Status(t.Context())
+	if err != nil || s.DataDir != dir || !strings.Contains(s.NotKept, "was removed") {
+		t.Errorf("kept in %q, not kept for %q: %v", s.DataDir, s.NotKept, err)
+	}
+}
+
 // Without a data directory there is nothing to back up.
 func TestKeepsNothing(t *testing.T) {
 	d := run(t, Config{})

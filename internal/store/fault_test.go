@@ -325,6 +325,9 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Log(err)
+		if err := s.Writable(); !errors.As(err, &none) {
+			t.Errorf("not said to be full: %v", err)
+		}
 		if list := objects(t, s); len(list) != 1 || string(list[0].Text) != "1" {
 			t.Error("half a change:", list)
 		}
@@ -336,6 +339,9 @@ func TestFull(t *testing.T) {
 		makeRoom(t, root)
 	}
 	written(t, s, 1)
+	if err := s.Writable(); err != nil {
+		t.Error(err)
+	}
 	commit(t, s, Edit{Kind: "network", Name: "red", Text: text("3")})
 	fillUp(t, root, 0)
 	s.Close()

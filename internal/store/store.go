@@ -112,6 +112,14 @@ func (s *Store) Ready() error {
 	return err
 }
 
+// Writable returns why nothing can be written now, or nil.
+func (s *Store) Writable() error {
+	if err := s.Ready(); err != nil {
+		return err
+	}
+	return s.dir.writable(0)
+}
+
 // wrote counts what was written, and wakes Run when there is enough to tidy.
 func (s *Store) wrote(bytes int) {
 	s.mu.Lock()

@@ -121,6 +121,8 @@ type Status struct {
 	Started   time.Time         `json:"started" doc:"When the daemon started"`
 	Listen    []string          `json:"listen" nullable:"false" doc:"Addresses on which switches are awaited"`
 	Intent    string            `json:"intent,omitempty" doc:"Intent file"`
+	DataDir   string            `json:"dataDir,omitempty" doc:"Data directory"`
+	NotKept   string            `json:"notKept,omitempty" doc:"Why the data directory can't be written now, one line"`
 	Switches  int               `json:"switches" doc:"Switches connected"`
 	Ports     int               `json:"ports" doc:"Ports present"`
 	Networks  int               `json:"networks" doc:"Networks"`

@@ -81,7 +81,7 @@ func New(now time.Time) *Backend {
 	found := bindings[1]
 	return &Backend{
 		Info: view.Status{
-			Version: "v0.1.0", Started: ago(3 * time.Hour), Listen: []string{"tcp:[::]:6653"}, Intent: "networks.yaml",
+			Version: "v0.1.0", Started: ago(3 * time.Hour), Listen: []string{"tcp:[::]:6653"}, Intent: "networks.yaml", DataDir: "/var/lib/isat",
 			Switches: 2, Ports: 4, Networks: 2, Bindings: 4, Stations: 3, Searches: 1, Parked: 2, Silent: 1,
 			Counters: map[string]uint64{"punt.learn": 7, "answer.arp": 42}, Memory: 25_500_000,
 		},
