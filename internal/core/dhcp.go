@@ -83,8 +83,12 @@ func (c *Core) leased(sw *switchState, e *Punt, ip netip.Addr, mac packet.MAC, s
 		return
 	}
 	at := c.clientAt(sw, e.Segment, mac)
-	evidence := binding.Evidence{Key: binding.NewKey(e.Segment, ip), MAC: mac, Switch: at.Switch}
-	c.lease(leaseGiven{evidence, at, int64(seconds) * int64(time.Second)})
+	given := leaseGiven{binding.Evidence{Key: binding.NewKey(e.Segment, ip), MAC: mac, Switch: at.Switch}, at, int64(seconds) * int64(time.Second)}
+	if why := c.unlisted(at, mac, ip); why != numDecisions {
+		c.refuseClaim(why, given.Key, given.who(), who{}) // the switch lets nothing in that is sent from it
+		return
+	}
+	c.lease(given)
 }
 
 // clientAt is where a client is. Every switch on the way to the server has a

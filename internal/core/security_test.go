@@ -328,6 +328,30 @@ func TestNoLease(t *testing.T) {
 	}
 }
 
+// What a server gives to a host whose strict port does not list it is no binding: the host can't
+// send from it. What the port lists is one.
+//
+// conformance: S1, S6
+func TestLeaseUnlisted(t *testing.T) {
+	g := newGuarded(t)
+	g.station(1, 3, 3)
+	server := hostMAC(2)
+	for _, c := range []struct {
+		name   string
+		frame  []byte
+		want   string
+		leases int
+	}{
+		{"IPv4", dhcp4(server, hostMAC(3), ack, "10.0.0.9", 600), "refused unlisted-address 10.0.0.9 02:00:00:00:00:03 p3", 0},
+		{"IPv6", dhcp6(server, hostMAC(3), reply6, "2001:db8::9", 600), "refused unlisted-address 2001:db8::9 02:00:00:00:00:03 p3", 0},
+		{"listed", dhcp4(server, hostMAC(3), ack, "10.0.0.3", 600), "learned leased 10.0.0.3 02:00:00:00:00:03 p3", 1},
+	} {
+		if did := g.punt(1, 2, pipeline.ReasonDHCP, c.frame); did != c.want || g.core.table.Leases() != c.leases {
+			t.Errorf("%s: decided %q, want %q; %d leases, want %d", c.name, did, c.want, g.core.table.Leases(), c.leases)
+		}
+	}
+}
+
 // A lease that the server takes back is over at once (RFC 8415 §18.2.10.1), and an address without end
 // stays.
 //

@@ -1,10 +1,12 @@
 package core
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/isat-sdn/isat/internal/fabric"
 	"github.com/isat-sdn/isat/internal/intent"
+	"github.com/isat-sdn/isat/packet"
 )
 
 // restrict has what is known behind a switch's strict ports be what they list,
@@ -14,6 +16,25 @@ func (c *Core) restrict(sw *switchState) {
 		c.forgetUnlisted(sw)
 		c.alarms.Arm(alarm{kind: alarmUnlisted}, c.now+settled)
 	}
+}
+
+// unlisted says why a MAC may not have an address where it is: the port is strict,
+// and does not list one of them. It is numDecisions if it may.
+func (c *Core) unlisted(at place, mac packet.MAC, ip netip.Addr) decision {
+	var a *fabric.Attachment
+	if sw := c.switches[at.Switch]; sw != nil {
+		a = sw.attachment(at.Port)
+	}
+	if a == nil || a.Allow == nil {
+		return numDecisions
+	}
+	switch allowed := intent.AllowedOf(*a.Allow, mac); {
+	case allowed == nil:
+		return refusedMAC
+	case !allowed.Has(ip):
+		return refusedAddress
+	}
+	return numDecisions
 }
 
 // forgetUnlisted takes out what was learned behind strict ports before they were
