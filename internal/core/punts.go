@@ -188,7 +188,9 @@ func (c *Core) question(sw *switchState, e *Punt) {
 	c.counters.answering[answering]++
 	switch answering {
 	case resolve.Answered:
-		c.deliver(at, reply)
+		if !c.overtaken(sw, e, c.table.Lookup(key)) {
+			c.deliver(at, reply)
+		}
 	case resolve.AskersOwn, resolve.NoQuestion:
 		if s.IsProbe() {
 			c.hostProbed(key)
@@ -202,6 +204,14 @@ func (c *Core) question(sw *switchState, e *Punt) {
 	case resolve.NotKnown, resolve.NotReachable:
 		c.search(key, resolve.Asker{At: at, MAC: s.Frame.Src, Frame: slices.Clone(e.Frame)}, s.IsProbe())
 	}
+}
+
+// overtaken says whether a question came in by a link later than its answer, and
+// whoever asked has it, or gets it, where it asked.
+func (c *Core) overtaken(sw *switchState, e *Punt, b *binding.Binding) bool {
+	at := sw.attachment(e.Port)
+	asker := resolve.Passing(c.table, &c.subject, e.Segment, sw.ID, b)
+	return at != nil && at.Trusted && asker != nil && c.reachable(c.ownerOf(asker).at)
 }
 
 // search asks the wire for an address, or lets the asker wait for the search

@@ -394,6 +394,30 @@ func TestLeaseAcrossSwitches(t *testing.T) {
 	}
 }
 
+// The copy of a question that crosses a link, and is heard after the owner's answer, is not answered: its
+// asker has the answer, and another one would come back by the link with the owner's MAC as its source.
+func TestQuestionOvertaken(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		away   bool // the asker's own switch
+		answer bool
+	}{{"its own switch is there", false, false}, {"its own switch is away", true, true}} {
+		g := newGuarded(t)
+		g.punt(2, 2, pipeline.ReasonLearn, announce(5, "10.0.0.5"))
+		g.punt(2, 2, pipeline.ReasonSearch, request(5, 6))
+		g.punt(2, 4, pipeline.ReasonLearn, announce(6, "10.0.0.6"))
+		if c.away {
+			g.step(g.disconnect(g.switches[2]))
+		}
+		answered := false
+		g.tell = func(line string) { answered = answered || strings.HasPrefix(line, "s1 sends to p1") }
+		g.punt(1, 1, pipeline.ReasonSearch, request(5, 6))
+		if answered != c.answer {
+			t.Errorf("%s: answered by the link: %t, want %t", c.name, answered, c.answer)
+		}
+	}
+}
+
 // tagged puts a priority tag into a frame.
 func tagged(frame []byte) []byte { return slices.Insert(slices.Clone(frame), 12, 0x81, 0, 0, 0) }
 

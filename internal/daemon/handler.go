@@ -133,7 +133,8 @@ func (d *daemon) PacketIns(s *ofconn.Session, views []openflow.PacketIn2View, ou
 	answered := uint64(0)
 	for i := range views {
 		q := &w.asked[i]
-		if q.answerable {
+		// What only passes this switch the loop decides: it knows the ports.
+		if q.answerable && resolve.Passing(d.table, &q.subject, q.segment, s.DatapathID(), w.found[i]) == nil {
 			var verdict resolve.Answering
 			if w.reply, verdict = resolve.AnswerFrom(w.found[i], &q.subject, w.reply[:0]); verdict == resolve.Answered {
 				w.actions = pipeline.AppendDeliver(w.actions[:0], q.at)

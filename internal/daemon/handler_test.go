@@ -106,6 +106,18 @@ func TestPacketIns(t *testing.T) {
 	}
 }
 
+// A question that only passes the switch, its asker and the owner being behind another one, is the loop's.
+func TestPacketInsPassing(t *testing.T) {
+	d, s := idle(t)
+	know(d, 1)
+	know(d, 2)
+	out := d.PacketIns(s, views(t,
+		packetIn(pipeline.ReasonSearch, 4, request(2, 1)), packetIn(pipeline.ReasonSearch, 4, solicitation(2, 1))), nil)
+	if told := d.inbox.take(); len(out) != 0 || len(told) != 2 {
+		t.Errorf("answered with %d bytes, and the loop is told %d events, want 0 and 2", len(out), len(told))
+	}
+}
+
 // A loop that is behind costs punts, never the session's time; a packet-in that
 // is none of the pipeline's is counted with them.
 func TestPacketInsDropped(t *testing.T) {

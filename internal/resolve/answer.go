@@ -57,6 +57,25 @@ func AnswerFrom(b *binding.Binding, s *Subject, out []byte) ([]byte, Answering) 
 	return Reply(b, s, out)
 }
 
+// Passing is the asker's binding if neither the asker nor the owner b of what is asked
+// for is behind this switch, and nil otherwise. The question came in by a link then,
+// from a search, which may have found the owner since: an answer would go back by the
+// link, and give the owner's MAC a place there.
+func Passing(table *binding.Table, s *Subject, in binding.Segment, onSwitch uint64, b *binding.Binding) *binding.Binding {
+	if b == nil || b.Switch == onSwitch {
+		return nil
+	}
+	e, teaching := s.Evidence(in, onSwitch)
+	if teaching != TeachesBinding {
+		return nil
+	}
+	asker := table.Lookup(e.Key)
+	if asker == nil || asker.MAC != e.MAC || asker.Switch == onSwitch {
+		return nil
+	}
+	return asker
+}
+
 // asker is the hardware address that the question comes from.
 func (s *Subject) asker() packet.MAC {
 	if s.Kind == ARPRequest {
