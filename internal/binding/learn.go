@@ -26,6 +26,7 @@ type Evidence struct {
 	Switch uint64 // datapath id of the switch that heard it
 	Source Source
 	Router bool // R flag of an NA; means nothing from other sources
+	Home   bool // it was heard where its owner is, and elsewhere only by a link
 	// For FromRestore: what the switch's flows say.
 	Origin  Origin
 	Stale   bool
@@ -176,10 +177,10 @@ func (t *Table) Take(now int64, e Evidence) (Verdict, Change) {
 }
 
 // settle gives a binding whose station is gone, or whose owner is silent there,
-// a home where it was heard now. Any other stays at home: what a second switch
-// hears of it came through the first.
+// a home where it was heard now, and one that a second switch told of first. Any
+// other stays at home: what a second switch hears of it came through the first.
 func (t *Table) settle(old, b *Binding, e Evidence) {
-	if old.State == Silent || old.State == Probing || t.StationOf(b) == nil {
+	if e.Home || old.State == Silent || old.State == Probing || t.StationOf(b) == nil {
 		b.Switch = e.Switch
 	}
 }

@@ -125,11 +125,29 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 	if b == nil || b.MAC != evidence.MAC {
 		return evidence.Key, false
 	}
+	if b.Switch != sw.ID && c.comesHome(sw, e, b) {
+		evidence.Home = true
+		_, change = c.table.Hear(c.now, evidence)
+		c.spread(change, nil)
+	}
 	c.ownerAnswered(evidence.Key, evidence.MAC)
 	if b.Answered() || b.State == binding.Duplicate {
 		c.answered(evidence.Key)
 	}
 	return evidence.Key, b.Answered()
+}
+
+// comesHome says whether an address was heard where its owner is, and learned at a
+// link: the other switch may tell first of a frame that crossed it. Only the owner's
+// own port need not be trusted.
+func (c *Core) comesHome(sw *switchState, e *Punt, b *binding.Binding) bool {
+	there := c.ownerOf(b).at
+	other := c.switches[there.Switch]
+	if other == nil {
+		return false
+	}
+	here, link := sw.attachment(e.Port), other.attachment(there.Port)
+	return here != nil && !here.Trusted && link != nil && link.Trusted
 }
 
 // heardAs does what follows from what a frame said of its sender's address.

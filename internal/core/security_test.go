@@ -418,6 +418,27 @@ func TestQuestionOvertaken(t *testing.T) {
 	}
 }
 
+// A host's own switch is its home, whichever of those that a frame crossed tells of it first; and what becomes of its
+// port there is what becomes of it.
+func TestHomeBehindALink(t *testing.T) {
+	for _, from := range [][2]uint64{{1, 2}, {2, 1}} {
+		g := newGuarded(t)
+		for _, sw := range from {
+			g.punt(sw, map[uint64]binding.PortKey{1: 4, 2: 1}[sw], pipeline.ReasonLearn, announce(4, "10.0.0.4"))
+		}
+		g.check()
+		key := binding.NewKey(binding.Segment{Network: 1}, netip.MustParseAddr("10.0.0.4"))
+		if at := g.core.ownerOf(g.core.table.Lookup(key)).at; at != (place{Switch: 1, Port: 4}) {
+			t.Errorf("told of by the switches %v: its owner is at %v", from, at)
+		}
+		g.decided = nil
+		g.step(PortChanged{Switch: 1, Port: fabric.Port{Number: 4, Name: "p4"}})
+		if want := []string{"silent port-down 10.0.0.4 02:00:00:00:00:04 p4"}; !slices.Equal(g.decided, want) {
+			t.Errorf("told of by the switches %v: decided %q, want %q", from, g.decided, want)
+		}
+	}
+}
+
 // tagged puts a priority tag into a frame.
 func tagged(frame []byte) []byte { return slices.Insert(slices.Clone(frame), 12, 0x81, 0, 0, 0) }
 
