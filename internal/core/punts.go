@@ -138,12 +138,13 @@ func (c *Core) hearAddress(sw *switchState, e *Punt) (key binding.Key, known boo
 }
 
 // comesHome says whether an address was heard where its owner is, and learned at a
-// link: the other switch may tell first of a frame that crossed it. Only the owner's
-// own port need not be trusted.
+// link just before: the other switch may tell first of a frame that crossed it. Only
+// the owner's own port need not be trusted. Later, whoever sends in the name of an owner
+// behind a trusted port, its MAC included, must not become whom isat asks for it.
 func (c *Core) comesHome(sw *switchState, e *Punt, b *binding.Binding) bool {
 	there := c.ownerOf(b).at
 	other := c.switches[there.Switch]
-	if other == nil {
+	if other == nil || c.now-b.Learned >= settled {
 		return false
 	}
 	here, link := sw.attachment(e.Port), other.attachment(there.Port)

@@ -439,6 +439,20 @@ func TestHomeBehindALink(t *testing.T) {
 	}
 }
 
+// Whoever sends in the name of an owner behind a trusted port of another switch, its MAC
+// included, does not become whom isat asks for the address.
+func TestHomeIsNotTaken(t *testing.T) {
+	g := newGuarded(t)
+	g.punt(2, 1, pipeline.ReasonLearn, announce(4, "10.0.0.4"))
+	g.sleep(time.Second)
+	g.punt(1, 4, pipeline.ReasonLearn, announce(4, "10.0.0.4"))
+	g.check()
+	key := binding.NewKey(binding.Segment{Network: 1}, netip.MustParseAddr("10.0.0.4"))
+	if at := g.core.ownerOf(g.core.table.Lookup(key)).at; at != (place{Switch: 2, Port: 1}) {
+		t.Errorf("its owner is at %v", at)
+	}
+}
+
 // tagged puts a priority tag into a frame.
 func tagged(frame []byte) []byte { return slices.Insert(slices.Clone(frame), 12, 0x81, 0, 0, 0) }
 
