@@ -25,11 +25,13 @@ type Frame struct {
 // Capture records the frames on a host's link from when it was made.
 type Capture struct {
 	file   *os.File
+	conn   syscall.RawConn
 	match  filter
 	done   chan struct{}
 	onDone func()
 
 	mu      sync.Mutex
+	reader  frameReader
 	changed chan struct{} // closed and replaced at every frame
 	frames  []Frame
 	err     error
@@ -97,6 +99,9 @@ func (l *Lab) capture(host, filter string, program []unix.SockFilter) (*Capture,
 		file: os.NewFile(uintptr(fd), "capture "+host), match: match,
 		done: make(chan struct{}), changed: make(chan struct{}),
 	}
+	if c.conn, err = c.file.SyscallConn(); err != nil {
+		return nil, fmt.Errorf("capture on %s: %w", host, errors.Join(err, c.file.Close()))
+	}
 	c.onDone = func() { l.forget(c) }
 	l.mu.Lock()
 	down := l.down
@@ -161,72 +166,95 @@ func captureSocket(link string, program []unix.SockFilter) (fd int, err error) {
 	return fd, nil
 }
 
+// run records frames until the capture is closed.
 func (c *Capture) run() {
 	defer close(c.done)
-	frames := frameReader{file: c.file}
 	for {
-		f, err := frames.next()
+		var n int
+		var failed error
+		err := c.conn.Read(func(fd uintptr) bool {
+			n, failed = c.record(int(fd), atOnce)
+			return n > 0 || failed != nil
+		})
 		switch {
 		case errors.Is(err, os.ErrClosed):
 			return
-		case err != nil:
-			c.fail(err)
+		case err != nil || failed != nil:
+			c.fail(errors.Join(err, failed))
 			return
 		}
-		c.add(f)
 	}
 }
 
-// frameReader reads frames from a capture socket.
-type frameReader struct {
-	file     *os.File
-	buf, oob []byte
+// atOnce is how many frames are recorded before others may look at them, and
+// queueable as many as the socket holds, whatever their length.
+const (
+	atOnce    = 1024
+	queueable = captureBuffer / 512
+)
+
+// record records the frames that the socket has, if it has no more than most. What it
+// has taken from the socket others see.
+func (c *Capture) record(fd, most int) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.frames)
+	for ; n < most; n++ {
+		f, err := c.reader.receive(fd)
+		if errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		if err != nil {
+			return n, err
+		}
+		if c.match(f) {
+			c.frames = append(c.frames, f)
+		}
+	}
+	if len(c.frames) > before {
+		close(c.changed)
+		c.changed = make(chan struct{})
+	}
+	return n, nil
 }
 
-// next waits for a frame. It goes on over the link's going down, and ends with os.ErrClosed.
-func (r *frameReader) next() (Frame, error) {
+// frameReader reads frames from capture sockets, which do not block.
+type frameReader struct{ buf, oob []byte }
+
+// receive takes the next frame from a socket, which may have none: unix.EAGAIN. It goes
+// on over the link's going down.
+func (r *frameReader) receive(fd int) (Frame, error) {
 	if r.buf == nil {
 		r.buf, r.oob = make([]byte, maxFrame), make([]byte, 512)
 	}
-	conn, err := r.file.SyscallConn()
-	if err != nil {
-		return Frame{}, err
-	}
 	for {
-		var n, oobn int
-		var from unix.Sockaddr
-		var rerr error
-		err := conn.Read(func(fd uintptr) bool {
-			n, oobn, _, from, rerr = unix.Recvmsg(int(fd), r.buf, r.oob, 0)
-			return !errors.Is(rerr, unix.EAGAIN)
-		})
+		n, oobn, _, from, err := unix.Recvmsg(fd, r.buf, r.oob, 0)
 		switch {
+		case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.EINTR):
 		case err != nil:
 			return Frame{}, err
-		case errors.Is(rerr, unix.ENETDOWN), errors.Is(rerr, unix.EINTR):
-		case rerr != nil:
-			return Frame{}, rerr
 		default:
 			return frameOf(r.buf[:n], r.oob[:oobn], from), nil
 		}
 	}
 }
 
+// next waits for a frame of a socket. It ends with os.ErrClosed.
+func (r *frameReader) next(conn syscall.RawConn) (f Frame, err error) {
+	waited := conn.Read(func(fd uintptr) bool {
+		f, err = r.receive(int(fd))
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	if waited != nil {
+		return f, waited
+	}
+	return f, err
+}
+
 func (c *Capture) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err = fmt.Errorf("capture: %w", err)
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-func (c *Capture) add(f Frame) {
-	if !c.match(f) {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.frames = append(c.frames, f)
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
@@ -267,8 +295,12 @@ func frameOf(data, oob []byte, from unix.Sockaddr) Frame {
 	return f
 }
 
-// Frames returns what was recorded so far, oldest first.
+// Frames returns what was recorded so far, oldest first: all that the kernel had seen
+// before the call.
 func (c *Capture) Frames() []Frame {
+	// A capture that is closed has recorded what it had, and one that failed says so to
+	// whoever waits.
+	_ = c.conn.Control(func(fd uintptr) { _, _ = c.record(int(fd), queueable) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Frame(nil), c.frames...)
@@ -298,13 +330,9 @@ func (c *Capture) Wait(ctx context.Context, ok func([]Frame) bool) ([]Frame, err
 
 // Dropped returns how many frames, of any kind, did not fit into the buffer since the last call.
 func (c *Capture) Dropped() (int, error) {
-	conn, err := c.file.SyscallConn()
-	if err != nil {
-		return 0, fmt.Errorf("capture statistics: %w", err)
-	}
 	var stats *unix.TpacketStats
 	var serr error
-	if err := conn.Control(func(fd uintptr) {
+	if err := c.conn.Control(func(fd uintptr) {
 		stats, serr = unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	}); err != nil {
 		return 0, fmt.Errorf("capture statistics: %w", err)

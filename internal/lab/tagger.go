@@ -110,9 +110,13 @@ func (t *tagger) tag(id uint16, tap *os.File) {
 
 // untag carries frames that the link received to their taps.
 func (t *tagger) untag() {
-	frames := frameReader{file: t.link}
+	link, err := t.link.SyscallConn()
+	if err != nil {
+		return // it is closed
+	}
+	var frames frameReader
 	for {
-		f, err := frames.next()
+		f, err := frames.next(link)
 		if err != nil {
 			return
 		}

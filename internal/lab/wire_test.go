@@ -160,6 +160,38 @@ func TestCaptureOwn(t *testing.T) {
 
 // A controller in the machine's namespace is reached through the relay, be it part of the process
 // or a process, and its end is noticed.
+// What the kernel has seen when the frames are asked for is among them.
+func TestCaptureIsComplete(t *testing.T) {
+	Require(t)
+	t.Parallel()
+	l := up(t, builtin(t, "pair"), Options{Base: t.TempDir(), Name: "t-complete"})
+	settle(t, l)
+	h, err := l.Host("h1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := packet.ARP{Op: packet.ARPRequest, SHA: h.MAC, SPA: [4]byte{10, 9, 9, 1}, TPA: [4]byte{10, 9, 9, 2}}
+	frame := packet.AppendARP(nil, packet.Broadcast, h.MAC, false, 0, &request)
+	c, err := l.Capture("h1", "out arp request")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 2*atOnce; n++ {
+		if err := l.Send("h1", frame); err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, f := range c.Frames() {
+			if string(f.Data) == string(frame) {
+				seen++
+			}
+		}
+		if seen != n {
+			t.Fatalf("%d of %d frames are there", seen, n)
+		}
+	}
+}
+
 func TestController(t *testing.T) {
 	Require(t)
 	t.Parallel()
