@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -66,11 +68,43 @@ func checkDatabase(path string) (applied uint64, err error) {
 				applied = binary.BigEndian.Uint64(index)
 			}
 		}
-		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-			return b.ForEach(func(_, _ []byte) error { return nil })
-		})
+		if err := tx.ForEach(checkBucket); err != nil {
+			return err
+		}
+		return checkPages(tx)
 	})
-	return applied, err
+	if err != nil {
+		return 0, damaged(err)
+	}
+	return applied, nil
+}
+
+// checkBucket reads all of a bucket, and looks each key up, by which every key of a
+// branch is read as well. It does so here, where a page that can't be read is an
+// error: bbolt's own check, and etcd, read in goroutines in which nothing recovers.
+func checkBucket(name []byte, b *bolt.Bucket) error {
+	look := b.Cursor()
+	return b.ForEach(func(key, value []byte) error {
+		if value == nil { // etcd has no buckets in buckets
+			return fmt.Errorf("a key of its bucket %s has no value", name)
+		}
+		crc32.ChecksumIEEE(value) // to read it
+		if found, _ := look.Seek(key); !bytes.Equal(found, key) {
+			return fmt.Errorf("keys of its bucket %s are out of order", name)
+		}
+		return nil
+	})
+}
+
+// checkPages has bbolt check that the pages make a tree, as it does when etcd opens
+// the database, where what is wrong ends the process.
+func checkPages(tx *bolt.Tx) (err error) {
+	for fault := range tx.Check() { // to the end: it reads until then
+		if err == nil {
+			err = fault
+		}
+	}
+	return err
 }
 
 // fault is what a panic tells: a fault of memory that a file is mapped to says no more

@@ -67,6 +67,7 @@ func TestDamaged(t *testing.T) {
 	origin := t.TempDir()
 	s := open(t, origin)
 	marker := bytes.Repeat([]byte("mark"), 2000)
+	commit(t, s, Edit{Kind: "network", Name: "blue", Text: text("blue")})
 	commit(t, s, Edit{Kind: "network", Name: "red", Text: marker})
 	s.Close()
 	const database = "etcd/member/snap/db"
@@ -82,6 +83,19 @@ func TestDamaged(t *testing.T) {
 		{"noise", database, "it is damaged", func(b []byte) []byte {
 			for i := 2 * os.Getpagesize(); i < len(b); i++ {
 				b[i] = byte(i * 7)
+			}
+			return b
+		}},
+		{"order of keys", database, "it is damaged (keys of its bucket key are out of order)", func(b []byte) []byte {
+			first := []byte("\x00\x00\x00\x00\x00\x00\x00\x02_") // a revision
+			return bytes.ReplaceAll(b, first, append([]byte{0xff}, first[1:]...))
+		}},
+		{"keys that are buckets", database, "it is damaged (a key of its bucket key has no value)", func(b []byte) []byte {
+			const element = 16 // octets: flags, where it is, and the lengths of key and value
+			for i := 2 * os.Getpagesize(); i+element <= len(b); i += element {
+				if bytes.Equal(b[i:i+4], make([]byte, 4)) && bytes.Equal(b[i+8:i+12], []byte{17, 0, 0, 0}) {
+					b[i] = 1
+				}
 			}
 			return b
 		}},
