@@ -106,6 +106,22 @@ func (c *Core) unsponge(why decision, key binding.Key) {
 	}
 }
 
+// restoreSponges takes over what a switch answers for with the sink's MAC. Of a
+// switch that was there before, that is known: what has ended while it was away ends
+// there, too.
+func (c *Core) restoreSponges(sw *switchState, remembered []pipeline.RememberedSponge, new bool) {
+	for _, s := range remembered {
+		sponge := c.spongeOf(s.Key)
+		until, known := c.sponges.until[s.Key]
+		wanted := sponge != nil && sponge.MAC == s.Sink && c.table.Lookup(s.Key) == nil
+		if !wanted || !known && (!new || len(c.sponges.until) >= maxSponged) {
+			sw.remove(pipeline.SpongeFlow(s.Key, s.Sink))
+			continue
+		}
+		c.sponges.until[s.Key] = max(until, c.now+int64(s.Left))
+	}
+}
+
 // setSponges ends what the intent wants in another way than before.
 func (c *Core) setSponges(before *intent.Intent) {
 	maps.DeleteFunc(c.sponges.vain, func(key binding.Key, _ vain) bool { return c.spongeOf(key) == nil })

@@ -110,6 +110,7 @@ func (e SwitchUp) apply(c *Core) {
 	restored := c.restore(sw, memory)
 	c.restrict(sw)
 	c.hold(sw, memory)
+	c.restoreSponges(sw, memory.Sponges, kind == view.Added)
 	d := e.Dump.Compare(c.wanted(sw), sw.base.Groups, sw.base.Meters)
 	sw.sync = view.Sync{
 		Kept: d.Kept, Added: d.Added, Changed: d.Changed, Removed: d.Removed,

@@ -149,6 +149,7 @@ type Memory struct {
 	// Foreign are the learned bindings that the switch answers for and whose
 	// owners are behind another one. Only what their flow says is set.
 	Foreign []*binding.Binding
+	Sponges []RememberedSponge
 }
 
 // RememberedStation is a station that a switch forwards to.
@@ -169,6 +170,13 @@ type RememberedBinding struct {
 	Router bool
 	Idle   uint16        // the flow's timeout in seconds
 	Age    time.Duration // since the flow was added
+}
+
+// RememberedSponge is an address that nobody has, and that a switch answers for.
+type RememberedSponge struct {
+	Key  binding.Key
+	Sink packet.MAC
+	Left time.Duration // until the flow goes by itself
 }
 
 // Remember reads back what the flows of a switch say of stations and bindings:
@@ -202,6 +210,10 @@ func Remember(flows openflow.FlowDump) Memory {
 			if b, ok := rememberAnswer(f); ok {
 				b.Origin = binding.Origin(object)
 				answered = append(answered, b)
+			}
+		case kind == kindSponge:
+			if b, ok := rememberAnswer(f); ok {
+				m.Sponges = append(m.Sponges, RememberedSponge{b.Key, b.MAC, SpongeSeconds*time.Second - f.Duration()})
 			}
 		}
 	}
