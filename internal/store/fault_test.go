@@ -287,6 +287,10 @@ func TestRemovedWhileUsed(t *testing.T) {
 	move(filepath.Join(dir, etcdName), away)
 	lost("etcd removed")
 	move(away, filepath.Join(dir, etcdName))
+	log := filepath.Join(dir, "etcd/member/wal")
+	move(log, away)
+	lost("log removed")
+	move(away, log)
 	commit(t, s, Edit{Kind: "network", Name: "green", Text: text("green")})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"go.etcd.io/etcd/server/v3/storage/wal"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +29,9 @@ func (d *directory) writable(size int) error {
 	}
 	there, err := os.Stat(d.join(lockName))
 	if err == nil && os.SameFile(held, there) {
-		_, err = os.Stat(d.database())
+		if _, err = os.Stat(d.database()); err == nil && !wal.Exist(d.log()) {
+			err = os.ErrNotExist
+		}
 	} else if err == nil {
 		err = os.ErrNotExist
 	}
