@@ -309,7 +309,11 @@ const (
 // defend tells everybody who has an address that another MAC claimed. The frame
 // comes from isat's own MAC, so that no switch learns from it where the owner is.
 func (c *Core) defend(b *binding.Binding) {
-	if !c.first(c.defended, maxDefended, defendInterval, b.Key) || !c.announcing.take(c.now) {
+	if !c.first(c.defended, maxDefended, defendInterval, b.Key) {
+		return
+	}
+	if !c.announcing.take(c.now) {
+		c.counters.unannounced++
 		return
 	}
 	c.decide(defendedClaim, b.Key, c.ownerOf(b), who{})

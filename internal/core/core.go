@@ -76,6 +76,7 @@ type Core struct {
 	defended    map[binding.Key]int64 // when an address was announced against a claim last
 	toAsk       keyQueue              // questions that wait for their turn
 	toAskLast   keyQueue              // those of flushes, which come after all others
+	askLater    int                   // how many of both had to wait, and are counted
 	batches     batches               // what is still to be done to many bindings
 	asking      bucket                // of those
 	announcing  bucket                // of announcements against claims

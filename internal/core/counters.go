@@ -35,6 +35,8 @@ type counters struct {
 	sponged          uint64
 	spongeFull       uint64
 	probes           uint64
+	probesPaced      uint64
+	unannounced      uint64
 	refreshes        uint64
 	idleStations     uint64
 	decisions        [numDecisions]uint64
@@ -98,11 +100,14 @@ func (n *counters) limitMetrics() []view.Metric {
 	return []view.Metric{
 		view.CountBy("isat_limit_refused_total", "", "what was refused because a limit was reached, by the limit's key in the intent", "limit",
 			[]string{"bindings", "bindingsPerNetwork", "bindingsPerPort", "stations", "stationsPerPort",
-				"parked", "unresolvedPerPort", "unresolvedPerNetwork", "parkedTime", "searchesPerSecond", "puntsPerPort", "puntsPerReason"},
+				"parked", "unresolvedPerPort", "unresolvedPerNetwork", "parkedTime", "searchesPerSecond",
+				"probesPerSecond", "puntsPerPort", "puntsPerReason", "announcementsPerSecond"},
 			n.bindings[binding.RefusedTotal], n.bindings[binding.RefusedNetwork], n.bindings[binding.RefusedPort],
 			n.stations[binding.RefusedTotal], n.stations[binding.RefusedPort],
 			n.asking[resolve.RefusedParked], n.asking[resolve.RefusedPort], n.asking[resolve.RefusedNet],
-			n.late, n.paced, n.puntsDroppedPort, dropped),
+			n.late, n.paced, n.probesPaced, n.puntsDroppedPort, dropped, n.unannounced),
+		view.Count("isat_owner_questions_paced_total", "question-paced", "questions to owners that had to wait for their turn", n.probesPaced),
+		view.Count("isat_announcements_refused_total", "announcement-refused", "announcements against claims that were not made because there were too many", n.unannounced),
 	}
 }
 

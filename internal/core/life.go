@@ -200,9 +200,12 @@ func (c *Core) enqueue(key binding.Key) {
 	}
 }
 
-// tickQuestions puts as many questions as may be put now.
+// tickQuestions puts as many questions as may be put now. Each of the others is counted
+// once, however long it waits.
 func (c *Core) tickQuestions() {
+	counted := c.askLater
 	for c.toAsk.len()+c.toAskLast.len() > 0 && c.asking.take(c.now) {
+		counted--
 		queue := &c.toAsk
 		if queue.len() == 0 {
 			queue = &c.toAskLast
@@ -213,6 +216,8 @@ func (c *Core) tickQuestions() {
 			c.refresh(key)
 		}
 	}
+	c.askLater = c.toAsk.len() + c.toAskLast.len()
+	c.counters.probesPaced += uint64(c.askLater - min(max(counted, 0), c.askLater))
 }
 
 // refresh asks a silent owner, by unicast, at its own port only (conformance R2).

@@ -18,7 +18,7 @@ import (
 )
 
 // Every limit of the intent has its metric, which says what is set: times in seconds. And
-// each that is counted is one of them.
+// each is counted.
 func TestEveryLimitHasAMetric(t *testing.T) {
 	in := intent.Default()
 	want := make(map[string]float64)
@@ -36,12 +36,14 @@ func TestEveryLimitHasAMetric(t *testing.T) {
 		want[key] = float64(value)
 	}
 	got := make(map[string]float64)
+	counted := 0
 	for _, m := range New(Config{Table: binding.Config{Seed: testSeed}}, in).Metrics() {
 		for _, v := range m.Values {
 			switch m.Name {
 			case "isat_limit", "isat_limit_seconds":
 				got[m.Name+" "+v.Labels[0]] = v.Value
 			case "isat_limit_refused_total":
+				counted++
 				if want["isat_limit "+v.Labels[0]] == 0 && want["isat_limit_seconds "+v.Labels[0]] == 0 {
 					t.Errorf("%s counts %q, which is no limit", m.Name, v.Labels[0])
 				}
@@ -50,6 +52,9 @@ func TestEveryLimitHasAMetric(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	if counted != len(want) {
+		t.Errorf("%d of %d limits are counted", counted, len(want))
 	}
 }
 
