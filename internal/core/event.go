@@ -95,6 +95,7 @@ type Question struct {
 
 // Effects is what has to be done after a Step, in the order of the fields.
 type Effects struct {
+	Trusted []Trusted
 	Send    []Send
 	Sync    []Sync
 	Done    []Done
@@ -102,6 +103,14 @@ type Effects struct {
 	Changes []Change       // only while somebody watches, see Core.Watch
 	Events  []view.Event   // only while somebody watches, see Core.WatchEvents
 	Notes   []Note
+}
+
+// Trusted tells a session behind which ports of its switch there may be other
+// switches: all that the intent trusts. It means nothing to any other session.
+type Trusted struct {
+	Switch  uint64
+	Session uint64
+	Ports   map[binding.PortKey]bool // is not changed any more
 }
 
 // Send is a run of whole OpenFlow messages for a switch. Like a Sync, it means

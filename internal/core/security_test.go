@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -450,6 +452,25 @@ func TestHomeIsNotTaken(t *testing.T) {
 	key := binding.NewKey(binding.Segment{Network: 1}, netip.MustParseAddr("10.0.0.4"))
 	if at := g.core.ownerOf(g.core.table.Lookup(key)).at; at != (place{Switch: 2, Port: 1}) {
 		t.Errorf("its owner is at %v", at)
+	}
+}
+
+// A session is told which ports are trusted when its switch is there, and when that changes.
+func TestTrustedIsTold(t *testing.T) {
+	g := newGuarded(t)
+	var told []Trusted
+	g.report = func(effects *Effects) { told = append(told, effects.Trusted...) }
+	g.step(g.connect(g.switches[1]))
+	g.step(NewIntent{intent.Default()})
+	want := []map[binding.PortKey]bool{{1: true, 2: true}, {}, {}}
+	if len(told) != len(want) {
+		t.Fatalf("told %+v", told)
+	}
+	slices.SortStableFunc(told[1:], func(a, b Trusted) int { return cmp.Compare(a.Switch, b.Switch) })
+	for i, ports := range want {
+		if got := told[i]; !maps.Equal(got.Ports, ports) || got.Session != g.core.switches[got.Switch].session {
+			t.Errorf("told %+v of switch %d, want %v", got.Ports, got.Switch, ports)
+		}
 	}
 }
 

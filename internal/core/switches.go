@@ -74,15 +74,22 @@ func (sw *switchState) member(at binding.PortKey, network uint32) bool {
 	return ok && number == network
 }
 
-// attach works out the attachments anew.
-func (sw *switchState) attach(in *intent.Intent, program *pipeline.Program) {
-	sw.attachments = sw.Attachments(in)
+// attach works out the attachments anew, and tells the session which are trusted.
+func (c *Core) attach(sw *switchState) {
+	sw.attachments = sw.Attachments(c.intent)
 	sw.networks = make(map[binding.PortKey]uint32, len(sw.attachments))
 	sw.security = make(map[binding.PortKey]intent.Security, len(sw.attachments))
 	for _, a := range sw.attachments {
 		sw.networks[a.Key], sw.security[a.Key] = a.Network, a.Security
 	}
-	sw.base = program.Base(sw.attachments)
+	sw.base = c.program.Base(sw.attachments)
+	trusted := make(map[binding.PortKey]bool)
+	for _, a := range sw.attachments {
+		if a.Trusted {
+			trusted[a.Key] = true
+		}
+	}
+	c.effects.Trusted = append(c.effects.Trusted, Trusted{sw.ID, sw.session, trusted})
 }
 
 func (e SwitchUp) apply(c *Core) {
@@ -101,7 +108,7 @@ func (e SwitchUp) apply(c *Core) {
 		sw.Ports[p.Number] = p
 	}
 	sw.state, sw.session, sw.since, sw.address, sw.version = syncing, e.Session, c.now, e.Address, e.Version
-	sw.attach(c.intent, c.program)
+	c.attach(sw)
 	c.findUplinks(sw)
 	c.forgetUnattached(sw)
 	sw.metered = make(map[uint32]uint64)
@@ -376,7 +383,7 @@ func (e PortChanged) apply(c *Core) {
 // the base, and forgets what was learned where no attachment is any more.
 func (c *Core) reattach(sw *switchState) {
 	old := sw.base
-	sw.attach(c.intent, c.program)
+	c.attach(sw)
 	for _, m := range pipeline.BaseChange(old, sw.base) {
 		sw.send(m)
 	}

@@ -75,7 +75,8 @@ type worker struct {
 	reply    []byte
 	actions  []byte
 	answered atomic.Uint64
-	session  uint64 // tells the core's effects for this session from others
+	trusted  atomic.Pointer[map[binding.PortKey]bool] // nil until the loop has told
+	session  uint64                                   // tells the core's effects for this session from others
 }
 
 func dpid(id uint64) string { return fabric.FormatID(id) }
@@ -130,11 +131,13 @@ func (d *daemon) PacketIns(s *ofconn.Session, views []openflow.PacketIn2View, ou
 		w.keys[i] = w.asked[i].parse(&views[i])
 	}
 	d.table.LookupAll(w.keys[:len(views)], w.found[:len(views)])
-	answered := uint64(0)
+	answered, trusted := uint64(0), w.trusted.Load()
 	for i := range views {
 		q := &w.asked[i]
-		// What only passes this switch the loop decides: it knows the ports.
-		if q.answerable && resolve.Passing(d.table, &q.subject, q.segment, s.DatapathID(), w.found[i]) == nil {
+		// What may have come by a link, for an owner who is behind another switch, the
+		// loop decides: it knows who asks.
+		byLink := w.found[i] != nil && w.found[i].Switch != s.DatapathID() && (trusted == nil || (*trusted)[q.at])
+		if q.answerable && !byLink {
 			var verdict resolve.Answering
 			if w.reply, verdict = resolve.AnswerFrom(w.found[i], &q.subject, w.reply[:0]); verdict == resolve.Answered {
 				w.actions = pipeline.AppendDeliver(w.actions[:0], q.at)

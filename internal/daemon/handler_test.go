@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
 	"io"
@@ -26,7 +27,19 @@ func idle(t testing.TB) (*daemon, *ofconn.Session) {
 		core: core.New(core.Config{Table: binding.Config{Seed: maphash.MakeSeed()}}, intent.Default()),
 	}
 	d.table = d.core.Table()
-	return d, &ofconn.Session{Owner: new(worker)}
+	s := &ofconn.Session{Owner: new(worker)}
+	d.sessions.put(s)
+	trust(d)
+	return d, s
+}
+
+// trust tells the session which ports are trusted.
+func trust(d *daemon, ports ...binding.PortKey) {
+	told := make(map[binding.PortKey]bool)
+	for _, at := range ports {
+		told[at] = true
+	}
+	d.carryOut(context.Background(), &core.Effects{Trusted: []core.Trusted{{Ports: told}}}, nil)
 }
 
 // know binds the address of host n, in IPv4 and IPv6.
@@ -106,15 +119,34 @@ func TestPacketIns(t *testing.T) {
 	}
 }
 
-// A question that only passes the switch, its asker and the owner being behind another one, is the loop's.
-func TestPacketInsPassing(t *testing.T) {
+// A question that may have come by a link, for an owner behind another switch, is the loop's.
+func TestPacketInsByLink(t *testing.T) {
 	d, s := idle(t)
 	know(d, 1)
 	know(d, 2)
-	out := d.PacketIns(s, views(t,
-		packetIn(pipeline.ReasonSearch, 4, request(2, 1)), packetIn(pipeline.ReasonSearch, 4, solicitation(2, 1))), nil)
-	if told := d.inbox.take(); len(out) != 0 || len(told) != 2 {
-		t.Errorf("answered with %d bytes, and the loop is told %d events, want 0 and 2", len(out), len(told))
+	answered := func() bool {
+		out := d.PacketIns(s, views(t,
+			packetIn(pipeline.ReasonSearch, 4, request(2, 1)), packetIn(pipeline.ReasonSearch, 4, solicitation(2, 1))), nil)
+		told := d.inbox.take()
+		if len(told) != 0 && len(told) != 2 || (len(told) == 0) != (len(out) > 0) {
+			t.Errorf("answered with %d bytes, and the loop is told %d events", len(out), len(told))
+		}
+		return len(out) > 0
+	}
+	if !answered() {
+		t.Error("not answered at a port that is not trusted")
+	}
+	trust(d, 4)
+	if answered() {
+		t.Error("answered at a trusted port")
+	}
+	trust(d, 5)
+	if !answered() {
+		t.Error("not answered at a port that is not trusted any more")
+	}
+	s.Owner = new(worker)
+	if answered() {
+		t.Error("answered by a session that has not been told yet")
 	}
 }
 

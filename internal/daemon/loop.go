@@ -53,6 +53,11 @@ func (d *daemon) loop(ctx context.Context) error {
 }
 
 func (d *daemon) carryOut(ctx context.Context, effects *core.Effects, syncs *sync.WaitGroup) {
+	for _, t := range effects.Trusted {
+		if session := d.sessions.of(t.Switch, t.Session); session != nil {
+			session.Owner.(*worker).trusted.Store(&t.Ports)
+		}
+	}
 	for _, s := range effects.Send {
 		session := d.sessions.of(s.Switch, s.Session)
 		if session == nil {
