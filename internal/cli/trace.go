@@ -48,7 +48,9 @@ PACKET is one of
 With --against-switch Open vSwitch is asked for the same packet (ofproto/trace), and
 the ways are compared: "same", or the first difference and exit code 1. That is not
 without effect: what the packet sends to the controller Open vSwitch sends there, and
-isat handles it as any other.`,
+isat handles it as any other. Of a few packets whose length a flow looks at, such as a
+solicitation with several options, a trace of Open vSwitch 3.1 never ends, and the
+switch does nothing else: try those on a switch that you can spare.`,
 		Example: `  isat trace --switch s1 --in-port h1 'eth.dst == 02:00:00:00:00:02 && ip4.src == 10.0.0.1 && ip4.dst == 10.0.0.2 && udp'
   isat trace --switch s1 --in-port h1 @capture.pcap --packet 3 --openflow
   isat trace --switch s1 --against-switch --appctl 'isat lab exec s1 -- ovs-appctl' 'inport == "h1" && arp.tpa == 10.0.0.2'`,
