@@ -2,6 +2,7 @@ package ovstest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/isat-sdn/isat/openflow"
+	"github.com/isat-sdn/isat/packet"
 )
 
 // Wire puts frames on the ports of a switch and sees what comes out of which port.
@@ -33,13 +35,21 @@ type Seen struct {
 	Punts  []*openflow.PacketIn2
 }
 
-// A sync frame has an Ethernet type for experiments (IEEE 802-2014 §9.2.3) and a number. A flow of
-// the wire's own sends it to every port and to the controller.
+// A sync frame has a number behind an Ethernet header of its own: addresses that no world has, and a
+// type for experiments (IEEE 802-2014 §9.2.3). A flow of the wire's own sends it to every port and to
+// the controller. It matches the whole header: a test may send any frame that differs in a byte.
 const (
 	syncType     = 0x88b5
 	syncUserdata = 0xff
 	syncLen      = 60
 )
+
+var syncTo, syncFrom = packet.MAC{0x02, 0, 0, 0, 0xff, 1}, packet.MAC{0x02, 0, 0, 0, 0xff, 2}
+
+func syncHeader() []byte {
+	b := append(append([]byte(nil), syncTo[:]...), syncFrom[:]...)
+	return binary.BigEndian.AppendUint16(b, syncType)
+}
 
 // Wire connects to the ports and the local port. It adds a flow to table 0; use it after the
 // test's own flows are there.
@@ -113,7 +123,7 @@ func (w *Wire) syncFlow() *openflow.FlowMod {
 		acts = append(acts, openflow.Output{Port: p})
 	}
 	f := openflow.NewFlowMod(openflow.FlowAdd, 0, 0xffff)
-	f.Match = f.Match.U16(openflow.EthType, syncType)
+	f.Match = f.Match.U16(openflow.EthType, syncType).MAC(openflow.EthDst, syncTo).MAC(openflow.EthSrc, syncFrom).U16(openflow.VLANVID, 0)
 	f.Instructions.Apply = append(acts, openflow.Controller([]byte{syncUserdata}))
 	return f
 }
@@ -141,17 +151,19 @@ func (w *Wire) awaitConnections() {
 
 func (w *Wire) syncFrame() []byte {
 	b := make([]byte, syncLen)
-	copy(b, []byte{0x02, 0, 0, 0, 0xff, 1, 0x02, 0, 0, 0, 0xff, 2, syncType >> 8, syncType & 0xff})
-	binary.BigEndian.PutUint32(b[14:], w.seq)
+	header := syncHeader()
+	copy(b, header)
+	binary.BigEndian.PutUint32(b[len(header):], w.seq)
 	return b
 }
 
 // syncOf returns the number of a sync frame, 0 for other frames.
 func syncOf(b []byte) uint32 {
-	if len(b) != syncLen || binary.BigEndian.Uint16(b[12:]) != syncType {
+	number, isSync := bytes.CutPrefix(b, syncHeader())
+	if !isSync || len(b) != syncLen {
 		return 0
 	}
-	return binary.BigEndian.Uint32(b[14:])
+	return binary.BigEndian.Uint32(number)
 }
 
 // write sends a frame as Open vSwitch's dummy ports expect it: its length in two bytes, then itself.

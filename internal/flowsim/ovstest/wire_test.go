@@ -32,6 +32,11 @@ func TestWire(t *testing.T) {
 			t.Fatalf("packet-in %x with %x", p.Packet, p.Userdata)
 		}
 	}
+	like := bytes.Clone(frame) // a sync frame but for its addresses
+	copy(like[12:], []byte{0x88, 0xb5, 0, 0, 0, 1})
+	if seen := w.Send(1, like); len(seen.Frames) != 3 || len(seen.Punts) != 1 {
+		t.Errorf("a frame of the sync frames' type: %+v", seen)
+	}
 	if seen := w.Send(2, frame); len(seen.Frames)+len(seen.Punts) != 0 {
 		t.Errorf("a frame that no flow takes: %+v", seen)
 	}
