@@ -5,6 +5,7 @@
 BUILDVCS := $(shell git status >/dev/null 2>&1 || echo -buildvcs=false)
 KEEP ?=
 BENCH ?= .
+CHECKS ?= 2000
 
 .PHONY: help
 help: ## Show this list
@@ -22,6 +23,11 @@ demo-stop: build ## End what make demo KEEP=1 left running
 test: ## Run every test, those that need a lab as root
 	@scripts/install-deps test
 	scripts/test ./...
+
+.PHONY: hunt
+hunt: ## Have random tests draw other cases than make test, CHECKS=2000 of each
+	@scripts/install-deps test
+	scripts/hunt $(CHECKS)
 
 .PHONY: check
 check: ## Check generated files, format, vet, staticcheck and modules

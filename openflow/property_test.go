@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/isat-sdn/isat/openflow"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 func genBytes(n int) *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.Byte(), n, n) }

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/isat-sdn/isat/internal/view"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 func someBinding(t *rapid.T) view.Binding {

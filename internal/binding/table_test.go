@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/isat-sdn/isat/packet"
+	_ "github.com/isat-sdn/isat/test/seed"
 	"pgregory.net/rapid"
 )
 

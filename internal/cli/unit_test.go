@@ -18,6 +18,7 @@ import (
 
 	"github.com/isat-sdn/isat/internal/api"
 	"github.com/isat-sdn/isat/internal/api/apitest"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 func TestNearest(t *testing.T) {

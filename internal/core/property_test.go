@@ -17,6 +17,7 @@ import (
 	"github.com/isat-sdn/isat/internal/resolve"
 	"github.com/isat-sdn/isat/openflow"
 	"github.com/isat-sdn/isat/packet"
+	_ "github.com/isat-sdn/isat/test/seed"
 	"pgregory.net/rapid"
 )
 

@@ -18,6 +18,7 @@ import (
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/internal/view"
 	"github.com/isat-sdn/isat/packet"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 // populated is a core that knows hosts in two networks, in VLANs inside of them, and on

@@ -7,6 +7,7 @@ import (
 
 	"github.com/isat-sdn/isat/internal/flowsim/ovstest"
 	"github.com/isat-sdn/isat/packet"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 // TestSimulationIsOpenVSwitch runs mutated frames through the simulation and through Open vSwitch in

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/isat-sdn/isat/packet"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 func genMAC(t *rapid.T, label string) packet.MAC {

@@ -11,6 +11,7 @@ import (
 	"github.com/isat-sdn/isat/internal/flowsim"
 	"github.com/isat-sdn/isat/internal/logical"
 	"github.com/isat-sdn/isat/openflow"
+	_ "github.com/isat-sdn/isat/test/seed"
 	"pgregory.net/rapid"
 )
 

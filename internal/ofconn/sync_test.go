@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/isat-sdn/isat/openflow"
+	_ "github.com/isat-sdn/isat/test/seed"
 	"pgregory.net/rapid"
 )
 

@@ -13,6 +13,7 @@ import (
 	"github.com/isat-sdn/isat/internal/intent"
 	"github.com/isat-sdn/isat/internal/pipeline"
 	"github.com/isat-sdn/isat/openflow"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 // TestFlowsAreUnambiguous checks on random states that no flow is wanted twice, and that no two

@@ -199,3 +199,18 @@ func TestNoSleepInTests(t *testing.T) {
 // fileImports says whether a file uses a package: in a synctest bubble a sleep
 // takes no time.
 func fileImports(f *ast.File, path string) bool { return slices.Contains(imports(f), path) }
+
+// Tests that draw their cases draw the same ones from the same sources.
+func TestDrawsAreSeeded(t *testing.T) {
+	for _, u := range units(t) {
+		var draws, seeded bool
+		for _, f := range u.files {
+			paths := imports(f)
+			draws = draws || slices.Contains(paths, "pgregory.net/rapid")
+			seeded = seeded || slices.Contains(paths, module+"test/seed")
+		}
+		if draws && !seeded && u.path != "test/seed" {
+			t.Errorf("the tests of %s use rapid, and none of their files imports %stest/seed: what fails in one run could not be repeated", u.path, module)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/isat-sdn/isat/internal/binding"
+	_ "github.com/isat-sdn/isat/test/seed"
 )
 
 func heldPacket(n, size int) Held {
