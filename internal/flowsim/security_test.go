@@ -91,6 +91,8 @@ func strictNDCases(w ovstest.World) []testCase {
 		{"S1 a listed address advertises", 1, na(another(listed, "fe80::1")).frame(), want{ports: []uint32{3}}},
 		{"S1 an advertisement of somebody else's", 1, na(another(listed, "fe80::2")).frame(), refused},
 		{"S1 likewise from a listed address", 1, na(listed).change(func(q *question) { q.nd.src, q.nd.target = ip6("fe80::1"), ip6("fe80::2") }).frame(), refused},
+		{"S1 a listed address is advertised from the MAC's own link-local one", 1, na(listed).change(func(q *question) { q.nd.src, q.nd.target = ip6("fe80::ff:fe00:1"), ip6("2001:db8::1") }).frame(), want{ports: []uint32{3}}},
+		{"S1 a listed address is advertised from somebody else's", 1, na(listed).change(func(q *question) { q.nd.src, q.nd.target = ip6("fe80::2"), ip6("fe80::1") }).frame(), refused},
 		{"S1 an advertisement with another MAC", 1, na(another(listed, "fe80::1")).change(func(q *question) { q.nd.options = linkLayer(2, other) }).frame(), refused},
 		{"S1 malformed ND is that", 1, known.change(func(q *question) { q.nd.hopLimit = 64 }).frame(), want{punts: []pipeline.Reason{pipeline.ReasonMalformed}}},
 		{"S2 a DAD probe for a listed address", 1, dad(listed, "2001:db8::77").frame(), asked},

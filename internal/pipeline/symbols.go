@@ -49,6 +49,7 @@ func pipelineFields() []logical.Field {
 		{Name: "reason", OF: fieldFlags, Ofs: reasonOfs, Bits: reasonBits, Doc: "reason of a punt that is on its way, as in userdata"},
 		{Name: "flags.trusted", OF: fieldFlags, Ofs: int(flagTrusted), Bits: 1, Doc: "DHCP servers and routers may be behind the ingress port"},
 		{Name: "flags.strict", OF: fieldFlags, Ofs: int(flagStrict), Bits: 1, Doc: "only listed addresses may send on the ingress port"},
+		{Name: "flags.listed", OF: fieldFlags, Ofs: int(flagListed), Bits: 1, Doc: "the IPv6 source of an NA on such a port is listed"},
 		{Name: "found", OF: fieldFound, Ofs: 63, Bits: 1, Doc: "a lookup in bindings found the address"},
 		{Name: "found.router", OF: fieldFound, Ofs: 62, Bits: 1, Doc: "its owner is a router"},
 		{Name: "found.sponge", OF: fieldFound, Ofs: 61, Bits: 1, Doc: "nobody has the address: the MAC is the sink's"},

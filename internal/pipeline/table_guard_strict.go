@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,6 +17,7 @@ const (
 	strictProbe    = 93 // a DAD probe of a listed MAC; above the one that lets any pass
 	strictNoProbe  = 92
 	strictClaim    = 88 // ARP and ND of a listed address; above the one that lets any pass
+	strictSource   = 87 // an NA from a listed address, before its target is looked at
 	strictNoClaim  = 86
 	strictPacket   = 60 // IP from a listed address; beneath malformed ND
 	strictNoPacket = 57
@@ -55,7 +57,7 @@ func guardPortRules(a fabric.Attachment) []Rule {
 		rules = append(rules, Rule{Priority: strictFrame, Match: from, Doc: "strict: a listed MAC, neither IP nor ARP"})
 	}
 	for i := range rules {
-		rules[i].Table, rules[i].Actions = Guard, `next;`
+		rules[i].Table, rules[i].Actions = Guard, cmp.Or(rules[i].Actions, `next;`)
 	}
 	return rules
 }
@@ -98,8 +100,8 @@ func strictRules4(from string, allowed intent.Allowed) []Rule {
 
 // strictRules6 let pass what is IPv6's of a MAC with listed addresses. The
 // link-local address that the MAC makes needs no listing. No match has more than
-// one list, so that lists add up and are not multiplied: for an NA its target
-// counts, and nobody believes its source (RFC 4861 §7.2.5).
+// one list, so that lists add up and are not multiplied: an NA comes by twice, for
+// its source, which a flag remembers, and for its target.
 func strictRules6(from string, allowed intent.Allowed) []Rule {
 	set := "{" + strings.Join(prefixes(allowed, false), ", ") + "}"
 	rules := []Rule{
@@ -114,10 +116,11 @@ func strictRules6(from string, allowed intent.Allowed) []Rule {
 		rules = append(rules,
 			Rule{Priority: strictClaim, Match: fmt.Sprintf("%s && nd_ns && nd.sll == %s && ip6.src == %s", from, option, set),
 				Doc: "strict: an NS from a listed address, with no other MAC in it"},
-			Rule{Priority: strictClaim, Match: fmt.Sprintf("%s && nd_na && nd.tll == %s && nd.target == %s", from, option, set),
+			Rule{Priority: strictClaim, Match: fmt.Sprintf("%s && flags.listed && nd_na && nd.tll == %s && nd.target == %s", from, option, set),
 				Doc: "strict: an NA about a listed address, with no other MAC in it"})
 	}
-	return rules
+	return append(rules, Rule{Priority: strictSource, Match: fmt.Sprintf("%s && !flags.listed && nd_na && ip6.src == %s", from, set),
+		Actions: "flags.listed = 1; next(guard);", Doc: "strict: an NA from a listed address; now for its target"})
 }
 
 // prefixes are the addresses of a family that a MAC may have, those of IPv6 with

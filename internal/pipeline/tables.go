@@ -162,6 +162,7 @@ const (
 	flagLong
 	flagTrusted
 	flagStrict
+	flagListed
 )
 
 // Beside the flags stands the reason of a punt that is on its way.
