@@ -27,6 +27,7 @@ func pipelineFields() []logical.Field {
 		{Name: "in_port", OF: openflow.InPort, Bits: 32, Nominal: true, ReadOnly: true, Doc: "OpenFlow number of the ingress port"},
 		{Name: "network", OF: fieldSegment, Bits: 24, String: true, Doc: "network"},
 		{Name: "network.vlan", OF: fieldSegment, Ofs: 24, Bits: 12, Doc: "VLAN inside the network, of frames that hosts tag themselves; 0 if untagged"},
+		{Name: "trunk.pcp", OF: fieldFlags, Ofs: pcpOfs, Bits: pcpBits, Doc: "priority in the tag of the trunk that the packet came by"},
 		{Name: "inport", OF: fieldIngress, Bits: 32, String: true, Doc: "ingress port, with the VLAN on a trunk: p4@10"},
 		{Name: "outport", OF: fieldEgress, Bits: 32, String: true, Doc: "egress port"},
 		{Name: "router", OF: fieldRouter, Bits: 16, String: true, Doc: "router that the packet is in"},

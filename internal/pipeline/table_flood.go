@@ -27,12 +27,13 @@ func floodRules(n *intent.Network, groups int) []Rule {
 // bits which of its groups.
 func groupID(network uint32, i int) uint32 { return network | uint32(i)<<24 }
 
-// deliverRules send a packet out of one attachment.
+// deliverRules send a packet out of one attachment. A trunk's tag has the priority
+// that the frame came with by another.
 func deliverRules(a fabric.Attachment) []Rule {
 	rule := Rule{Table: Deliver, Priority: 10, Match: fmt.Sprintf("outport == %q", a.Name), Actions: fmt.Sprintf("send(%d);", a.Port),
 		Doc: "out of the port"}
 	if vlan := a.Key.VLAN(); vlan != 0 {
-		rule.Actions = fmt.Sprintf("push_vlan(%d); send(%d);", vlan, a.Port)
+		rule.Actions = fmt.Sprintf("push_vlan(%d); vlan.tci[13..15] = trunk.pcp; send(%d);", vlan, a.Port)
 		rule.Doc = "out of the trunk, in the VLAN that carries the network"
 	}
 	return []Rule{rule}

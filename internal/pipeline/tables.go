@@ -165,10 +165,13 @@ const (
 	flagListed
 )
 
-// Beside the flags stands the reason of a punt that is on its way.
+// Beside the flags stand the reason of a punt that is on its way, and the priority
+// of a frame that came by a trunk (IEEE 802.1Q §9.6).
 const (
 	reasonOfs  = 16
 	reasonBits = 4
+	pcpOfs     = 20
+	pcpBits    = 3
 )
 
 // Bits of the found register above the MAC.

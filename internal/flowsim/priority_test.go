@@ -1,0 +1,37 @@
+package flowsim_test
+
+import (
+	"encoding/binary"
+	"testing"
+)
+
+// TestTrunkKeepsPriority sends frames of every 802.1p priority from a trunk back to it, into the same
+// VLAN and from another: the priority stays, whichever came before. Open vSwitch used to keep or drop it as
+// the flow that it had cached said, when the tag that was put on looked like the one taken off.
+func TestTrunkKeepsPriority(t *testing.T) {
+	w := routersWorld()
+	b := newBoth(t, w)
+	to := w.Host("right5")
+	for _, c := range []struct{ name, host, router string }{{"the same VLAN", "right5", "r2-right"}, {"another VLAN", "gw2", "r1-wan"}} {
+		t.Run(c.name, func(t *testing.T) {
+			host, router := w.Host(c.host), w.Host(c.router)
+			p := echo4(w, "10.1.2.15").change(func(p *ipPacket) {
+				p.dst, p.src, p.from, p.tag = router.MAC, host.MAC, host.IPs[0].String(), host.Trunk
+			})
+			for _, priority := range []uint16{0, 5, 0, 7, 1} {
+				frame := p.frame()
+				frame[14] |= byte(priority << 5)
+				got, err := b.compare(to.Port, frame)
+				if err != nil {
+					t.Fatalf("priority %d: not as in the switch: %v", priority, err)
+				}
+				if len(got.Outputs) != 1 {
+					t.Fatalf("priority %d: out of %s", priority, portsOf(got.Outputs))
+				}
+				if tci := binary.BigEndian.Uint16(got.Outputs[0].Frame[14:]); tci != priority<<13|to.Trunk {
+					t.Errorf("priority %d: out in VLAN %d with priority %d, want VLAN %d", priority, tci&0xfff, tci>>13, to.Trunk)
+				}
+			}
+		})
+	}
+}
