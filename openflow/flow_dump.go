@@ -160,6 +160,9 @@ func (f FlowStatsView) Priority() uint16 { return f.u16(flowStatsPriority) }
 // IdleTimeout is in seconds, 0 for none.
 func (f FlowStatsView) IdleTimeout() uint16 { return f.u16(flowStatsIdleTimeout) }
 
+// HardTimeout is in seconds, 0 for none.
+func (f FlowStatsView) HardTimeout() uint16 { return f.u16(flowStatsHardTimeout) }
+
 // Duration is the time since the flow was added.
 func (f FlowStatsView) Duration() time.Duration {
 	b := viewOf(f.entry[flowStatsDuration:])

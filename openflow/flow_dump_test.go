@@ -48,7 +48,7 @@ func TestFlowDump(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.TableID() != stats.TableID || f.Priority() != stats.Priority || f.IdleTimeout() != stats.IdleTimeout ||
+			if f.TableID() != stats.TableID || f.Priority() != stats.Priority || f.IdleTimeout() != stats.IdleTimeout || f.HardTimeout() != stats.HardTimeout ||
 				f.Duration() != stats.Duration || f.Cookie() != stats.Cookie || f.Match() != stats.Match || f.Key() != stats.Key() {
 				t.Fatalf("the view of %+v differs", stats)
 			}

@@ -86,7 +86,7 @@ func (c *Core) askedInVain(key binding.Key) {
 	delete(c.sponges.vain, key) // those questions have led to what they could
 	c.sponges.until[key] = c.now + pipeline.SpongeSeconds*int64(time.Second)
 	for _, sw := range c.switches {
-		sw.add(pipeline.SpongeFlow(key, sponge.MAC))
+		sw.add(pipeline.SpongeFlow(key, sponge.MAC, pipeline.SpongeSeconds))
 	}
 }
 
@@ -100,25 +100,32 @@ func (c *Core) unsponge(why decision, key binding.Key) {
 	delete(c.sponges.until, key)
 	if until > c.now { // otherwise the flows are gone by themselves
 		for _, sw := range c.switches {
-			sw.remove(pipeline.SpongeFlow(key, intent.SpongeMAC))
+			sw.remove(pipeline.SpongeFlow(key, intent.SpongeMAC, 0))
 		}
 		c.decide(why, key, who{}, who{})
 	}
 }
 
-// restoreSponges takes over what a switch answers for with the sink's MAC. Of a
-// switch that was there before, that is known: what has ended while it was away ends
-// there, too.
+// restoreSponges takes over what a switch answers for with the sink's MAC, and gives
+// it what the others answer for, for as long as they do. Of a switch that was there
+// before, that is known: what has ended while it was away ends there, too.
 func (c *Core) restoreSponges(sw *switchState, remembered []pipeline.RememberedSponge, new bool) {
+	has := make(map[binding.Key]bool)
 	for _, s := range remembered {
 		sponge := c.spongeOf(s.Key)
 		until, known := c.sponges.until[s.Key]
 		wanted := sponge != nil && sponge.MAC == s.Sink && c.table.Lookup(s.Key) == nil
 		if !wanted || !known && (!new || len(c.sponges.until) >= maxSponged) {
-			sw.remove(pipeline.SpongeFlow(s.Key, s.Sink))
+			sw.remove(pipeline.SpongeFlow(s.Key, s.Sink, 0))
 			continue
 		}
-		c.sponges.until[s.Key] = max(until, c.now+int64(s.Left))
+		c.sponges.until[s.Key], has[s.Key] = max(until, c.now+int64(s.Left)), true
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(c.sponges.until), compareKeys) {
+		left := (c.sponges.until[key] - c.now) / int64(time.Second)
+		if left > 0 && !has[key] { // a timeout of 0 would be for ever
+			sw.add(pipeline.SpongeFlow(key, c.spongeOf(key).MAC, uint16(left)))
+		}
 	}
 }
 

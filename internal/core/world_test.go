@@ -484,7 +484,7 @@ func (w *world) answer(sw *modelSwitch, s *resolve.Subject, key binding.Key, at 
 	found, _ := pipeline.BindingFlow(&binding.Binding{Key: key, State: binding.Reachable})
 	have, known := sw.flows[found.Key()]
 	if !known && !s.IsProbe() {
-		sponge := pipeline.SpongeFlow(key, packet.MAC{})
+		sponge := pipeline.SpongeFlow(key, packet.MAC{}, 0)
 		have, known = sw.flows[sponge.Key()]
 	}
 	_, search := sw.leased(pipeline.Search)

@@ -213,7 +213,7 @@ func Remember(flows openflow.FlowDump) Memory {
 			}
 		case kind == kindSponge:
 			if b, ok := rememberAnswer(f); ok {
-				m.Sponges = append(m.Sponges, RememberedSponge{b.Key, b.MAC, SpongeSeconds*time.Second - f.Duration()})
+				m.Sponges = append(m.Sponges, RememberedSponge{b.Key, b.MAC, time.Duration(f.HardTimeout())*time.Second - f.Duration()})
 			}
 		}
 	}
@@ -292,12 +292,12 @@ func RefusedFlow(nextHop binding.Key, from binding.PortKey) openflow.FlowMod {
 // before it is searched again.
 const SpongeSeconds = 300
 
-// SpongeFlow answers for an address that nobody has with the sink's MAC. A
-// binding's flow stands above it.
-func SpongeFlow(key binding.Key, sink packet.MAC) openflow.FlowMod {
+// SpongeFlow answers for an address that nobody has with the sink's MAC, until
+// seconds are over. A binding's flow stands above it.
+func SpongeFlow(key binding.Key, sink packet.MAC, seconds uint16) openflow.FlowMod {
 	f := newFlow(Bindings, spongePriority, keyMatch(key), []openflow.Action{set(fieldFound, foundBit|spongeBit|sink.Uint64())}, noTable)
 	f.Cookie = cookie(Bindings, kindSponge, key.Network)
-	f.HardTimeout = SpongeSeconds
+	f.HardTimeout = seconds
 	return f
 }
 

@@ -150,7 +150,7 @@ func writeDirect(b *strings.Builder) {
 			add(f, host.String()+" owns "+address)
 		}
 		add(SilentFlow(key, 2), "nobody answers for "+address+": what is routed to it is dropped for 2 s")
-		add(SpongeFlow(key, intent.SpongeMAC), "nobody has "+address+", which is asked for too often: the sponge answers")
+		add(SpongeFlow(key, intent.SpongeMAC, SpongeSeconds), "nobody has "+address+", which is asked for too often: the sponge answers")
 		add(RefusedFlow(key, binding.NewPortKey(1, 0)), "port 1 has too many searches under way for one for "+address)
 	}
 }

@@ -111,7 +111,7 @@ func (w World) Flows(t testing.TB) []openflow.FlowMod {
 	}
 	for _, ip := range w.Sponged {
 		key := binding.NewKey(binding.Segment{Network: intent.DefaultNumber}, ip)
-		out = append(out, pipeline.SpongeFlow(key, intent.SpongeMAC))
+		out = append(out, pipeline.SpongeFlow(key, intent.SpongeMAC, pipeline.SpongeSeconds))
 	}
 	return out
 }
