@@ -53,7 +53,7 @@ func (c *Core) refused(sw *switchState, e *Punt) {
 		return
 	}
 	key := binding.Key{Segment: e.Segment}
-	if ip := claimed(s, &glance); ip.IsValid() {
+	if ip := claimed(at, s, &glance); ip.IsValid() {
 		key.Addr = ip.As16()
 	}
 	mac := s.Frame.Src
@@ -92,9 +92,11 @@ func refusal(at *fabric.Attachment, s *resolve.Subject, g *packet.Glance) (decis
 }
 
 // claimed is the address that a frame is about: what its sender has, or wants to
-// have.
-func claimed(s *resolve.Subject, g *packet.Glance) netip.Addr {
+// have. An NA is about its target, unless that is listed and its source is not.
+func claimed(at *fabric.Attachment, s *resolve.Subject, g *packet.Glance) netip.Addr {
 	switch {
+	case s.Kind == resolve.Advertisement && at.Allow != nil && lists(*at.Allow, s.Frame.Src, s.ND.Target) && !lists(*at.Allow, s.Frame.Src, s.ND.Src):
+		return netip.AddrFrom16(s.ND.Src)
 	case (s.Kind == resolve.ARPRequest || s.Kind == resolve.ARPReply) && s.ARP.SPA == [4]byte{}:
 		return netip.AddrFrom4(s.ARP.TPA)
 	case s.Kind == resolve.ARPRequest || s.Kind == resolve.ARPReply:
@@ -105,4 +107,9 @@ func claimed(s *resolve.Subject, g *packet.Glance) netip.Addr {
 		return netip.AddrFrom16(g.Src)
 	}
 	return netip.Addr{}
+}
+
+func lists(list []intent.Allowed, mac packet.MAC, address [16]byte) bool {
+	allowed := intent.AllowedOf(list, mac)
+	return allowed != nil && allowed.Has(netip.AddrFrom16(address))
 }

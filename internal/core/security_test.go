@@ -493,6 +493,11 @@ func TestRefused(t *testing.T) {
 	}
 	target := netip.MustParseAddr("2001:db8::9").As16()
 	dad := packet.AppendNS(nil, packet.MulticastMAC(packet.SolicitedNode(target)), hostMAC(3), false, 0, [16]byte{}, packet.SolicitedNode(target), target, nil, nil)
+	na := func(from, about [16]byte) []byte {
+		group := netip.MustParseAddr("ff02::1").As16()
+		return packet.AppendNA(nil, packet.MulticastMAC(group), hostMAC(3), false, 0, from, group, about, hostMAC(3), false, false, true)
+	}
+	own := packet.LinkLocal(hostMAC(3))
 	probe := packet.AppendARP(nil, packet.Broadcast, hostMAC(3), false, 0, &packet.ARP{Op: 1, SHA: hostMAC(3), TPA: [4]byte{10, 0, 0, 9}})
 	for _, c := range []struct {
 		port  binding.PortKey
@@ -515,6 +520,8 @@ func TestRefused(t *testing.T) {
 		{3, four(3, "10.0.0.4"), "refused unlisted-address 10.0.0.4 02:00:00:00:00:03 p3"},
 		{3, announce(3, "10.0.0.4"), "refused unlisted-address 10.0.0.4 02:00:00:00:00:03 p3"},
 		{3, probe, "refused unlisted-address 10.0.0.9 02:00:00:00:00:03 p3"},
+		{3, na(own, target), "refused unlisted-address 2001:db8::9 02:00:00:00:00:03 p3"},
+		{3, na(target, own), "refused unlisted-address 2001:db8::9 02:00:00:00:00:03 p3"},
 		{3, dad, "refused unlisted-address 2001:db8::9 02:00:00:00:00:03 p3"},
 		{3, slices.Concat(packet.Broadcast[:], []byte{2, 0, 0, 0, 0, 9}, make([]byte, 48)), "refused unlisted-mac  02:00:00:00:00:09 p3"},
 		{4, four(4, "10.0.0.3"), ""}, // the port is not strict any more
