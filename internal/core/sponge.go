@@ -122,8 +122,9 @@ func (c *Core) restoreSponges(sw *switchState, remembered []pipeline.RememberedS
 		c.sponges.until[s.Key], has[s.Key] = max(until, c.now+int64(s.Left)), true
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(c.sponges.until), compareKeys) {
-		left := (c.sponges.until[key] - c.now) / int64(time.Second)
-		if left > 0 && !has[key] { // a timeout of 0 would be for ever
+		left := min((c.sponges.until[key]-c.now)/int64(time.Second), pipeline.SpongeSeconds)
+		bound := c.table.Lookup(key) != nil
+		if left > 0 && !has[key] && !bound { // a timeout of 0 would be for ever
 			sw.add(pipeline.SpongeFlow(key, c.spongeOf(key).MAC, uint16(left)))
 		}
 	}

@@ -205,7 +205,8 @@ func floodGroup(id uint32, members []fabric.Attachment) openflow.GroupMod {
 	for _, a := range members {
 		var acts []openflow.Action
 		if vlan := a.Key.VLAN(); vlan != 0 {
-			acts = append(acts, openflow.PushVLAN{EtherType: openflow.EtherTypeVLAN}, set(openflow.VLANVID, uint64(openflow.VLANPresent|vlan)))
+			acts = append(acts, openflow.PushVLAN{EtherType: openflow.EtherTypeVLAN}, set(openflow.VLANVID, uint64(openflow.VLANPresent|vlan)),
+				openflow.RegMove{Src: fieldFlags, SrcOfs: pcpOfs, Dst: openflow.VLANTCI, DstOfs: 13, NBits: pcpBits})
 		}
 		g.Buckets = append(g.Buckets, openflow.NewBucket(append(acts, openflow.Output{Port: a.Port})...))
 	}

@@ -5,10 +5,11 @@ import (
 	"net/netip"
 )
 
+// A question begins without flags; the priority of its trunk stays.
 const (
-	askARP = `flags = 0; key4 = arp.tpa; owner.mac = arp.sha; compare.a = arp.spa; compare.b = arp.tpa; ` +
+	askARP = `flags[0..19] = 0; key4 = arp.tpa; owner.mac = arp.sha; compare.a = arp.spa; compare.b = arp.tpa; ` +
 		`lookup(compare); lookup(owners); get_arp(network, key4); next;`
-	askND = `flags = 0; key6 = nd.target; owner.mac = eth.src; lookup(owners); get_nd(network, key6); next;`
+	askND = `flags[0..19] = 0; key6 = nd.target; owner.mac = eth.src; lookup(owners); get_nd(network, key6); next;`
 )
 
 // answerRules look up whom a request asks for.

@@ -10,7 +10,7 @@ import (
 
 // groupMembers bounds the attachments of one group, which has to fit into one
 // message. A network with more on one switch has several groups there.
-const groupMembers = 1000
+const groupMembers = 800
 
 // floodRules send a packet to every port of a network, which are in a number of
 // groups.
